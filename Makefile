@@ -1,0 +1,219 @@
+# The front door: `make help` says what there is. Everything it makes lies in build/.
+#
+#   build/swm       the program: gcc -O2, link-time optimisation, hardened; its symbols in build/swm.debug
+#   build/release   its objects; build/sim is linked from them without link-time optimisation
+#   build/san       gcc with ASan and UBSan: unit, table, contract, torture and a checked swm
+#   build/clang     a second compiler's warnings, and plain objects for the purity check
+#   build/fuzz      clang with libFuzzer, ASan and UBSan, one program for each test/fuzz/NAME.c
+#
+# Sources are found by wildcard: a new file needs no line here.
+
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := help
+
+CC := gcc
+CLANG := clang
+PREFIX := /usr/local
+PYTHON := $(firstword $(wildcard build/test-venv/bin/python) python3)
+
+# --- what there is -------------------------------------------------------------------------------
+
+SRC := $(wildcard src/*/*.c)
+MAIN := $(filter src/app/main.c,$(SRC))
+LIB := $(filter-out src/app/main.c,$(SRC))
+ASSETS := $(wildcard src/api/assets/* examples/*.yaml)
+GENERATED := build/assets.c build/version.c
+TESTS_C := $(wildcard test/*.c test/*/*.c)
+FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
+
+objects = $(addprefix $(1)/,$(patsubst %.c,%.o,$(2)))
+# The objects of one test program: those of its folder and those all tests share.
+test_objects = $(call objects,$(1),$(wildcard test/$(2)/*.c test/*.c))
+# The program made from a test folder, or nothing where the folder has no sources.
+program_of = $(if $(wildcard test/$(2)/*.c),$(1)/$(2))
+
+PROGRAM := $(if $(MAIN),build/swm)
+CHECKED := $(if $(MAIN),build/san/swm)
+UNIT := $(call program_of,build/san,unit)
+TABLE := $(call program_of,build/san,table)
+CONTRACT := $(call program_of,build/san,contract)
+TORTURE := $(call program_of,build/san,torture)
+SIM := $(call program_of,build,sim)
+FUZZ := $(FUZZERS:%=build/fuzz/%)
+
+# --- how it is compiled --------------------------------------------------------------------------
+
+PACKAGES := yyjson libfyaml libmicrohttpd libcurl sqlite3 libcrypto
+# Asked for once, and only when something is compiled.
+PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
+PACKAGE_LIBS = $(eval PACKAGE_LIBS := $$(shell pkg-config --libs $(PACKAGES)))$(PACKAGE_LIBS)
+
+# assert(!"what went wrong") is how a bug is named, so that one of clang's conversions is allowed.
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wmissing-prototypes -Wno-string-conversion \
+	-Werror
+COMMON = -std=c17 -D_GNU_SOURCE= -Isrc -Itest -I. $(WARNINGS) -g -pthread -MMD -MP $(PACKAGE_CFLAGS)
+LIBS = $(PACKAGE_LIBS) -pthread -lm
+
+# Assertions are part of the program: NDEBUG is never defined.
+RELEASE := -O2 -flto=auto -ffat-lto-objects -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 \
+	-fstack-protector-strong -fPIE -ffunction-sections -fdata-sections
+RELEASE_LINK := -pie -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now
+SANITIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZING := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+
+build/release/%.o: %.c
+	@mkdir -p $(@D)
+	$(call told,cc,$(CC) $(COMMON) $(RELEASE) -c $< -o $@)
+
+build/san/%.o: %.c
+	@mkdir -p $(@D)
+	$(call told,cc san,$(CC) $(COMMON) $(SANITIZE) -c $< -o $@)
+
+build/clang/%.o: %.c
+	@mkdir -p $(@D)
+	$(call told,clang,$(CLANG) $(COMMON) -O1 -fno-pic -c $< -o $@)
+
+build/fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call told,cc fuzz,$(CLANG) $(COMMON) $(FUZZING) -fsanitize=fuzzer-no-link -c $< -o $@)
+
+# One word and the target, or with V=1 the whole command.
+told = $(if $(V),,@printf '%-8s %s\n' '$(1)' '$@';) $(2)
+
+-include $(shell find build/release build/san build/clang build/fuzz/obj -name '*.d' 2>/dev/null)
+
+# --- generated sources ---------------------------------------------------------------------------
+
+.PHONY: force
+# Writes standard input to the target when that changes it, so that nothing is compiled in vain.
+update = mkdir -p build; cat > $@.new; if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+build/assets.c: tools/embed.sh $(ASSETS) build/names
+	@mkdir -p build; tools/embed.sh $(ASSETS) > $@.new; mv $@.new $@
+
+build/version.c: force
+	@version=$$(git describe --always --dirty 2>/dev/null || echo 0.1.0); { \
+	echo '#include "base/version.h"'; \
+	echo "const char version_text[] = \"$$version\";"; } | { $(update); }
+
+# The names of all files that go in: a program is linked again when one comes or goes.
+build/names: force
+	@printf '%s\n' $(SRC) $(TESTS_C) $(ASSETS) | { $(update); }
+
+# --- programs ------------------------------------------------------------------------------------
+
+define archive_rule
+$(1)/libswm.a: $(call objects,$(1),$(LIB) $(GENERATED)) build/names
+	@rm -f $$@; ar rcs $$@ $$(filter %.o,$$^)
+endef
+$(foreach tree,build/release build/san build/fuzz/obj,$(eval $(call archive_rule,$(tree))))
+
+build/swm: $(call objects,build/release,$(SRC) $(GENERATED)) build/names
+	$(call told,link,$(CC) $(RELEASE) -g $(RELEASE_LINK) $(filter %.o,$^) $(LIBS) -o $@.whole)
+	@objcopy --only-keep-debug $@.whole $@.debug
+	@objcopy --strip-debug --add-gnu-debuglink=$@.debug $@.whole $@.new
+	@rm $@.whole; mv $@.new $@
+
+build/san/swm: $(call objects,build/san,$(MAIN)) build/san/libswm.a
+	$(call told,link,$(CC) $(SANITIZE) -g $^ $(LIBS) -o $@)
+
+define test_rule
+build/san/$(1): $(call test_objects,build/san,$(1)) build/san/libswm.a
+	$$(call told,link,$$(CC) $$(SANITIZE) -g $$^ $$(LIBS) -o $$@)
+endef
+$(foreach name,unit table contract torture,$(eval $(call test_rule,$(name))))
+
+build/sim: $(call test_objects,build/release,sim) build/release/libswm.a
+	$(call told,link,$(CC) -O2 -g -fno-lto $(RELEASE_LINK) $^ $(LIBS) -o $@)
+
+$(FUZZ): build/fuzz/%: build/fuzz/obj/test/fuzz/%.o \
+		$(call objects,build/fuzz/obj,$(wildcard test/*.c)) build/fuzz/obj/libswm.a
+	$(call told,link,$(CLANG) $(FUZZING) -fsanitize=fuzzer -g $^ $(LIBS) -o $@)
+
+# --- targets -------------------------------------------------------------------------------------
+
+CLANG_TREE := $(call objects,build/clang,$(SRC) $(GENERATED) $(TESTS_C))
+# Files that begin with _ are parts of the others.
+scripts = $(foreach f,$(filter-out test/$(1)/_%,$(wildcard test/$(1)/*.py)),"$(PYTHON) $(f)") \
+	$(foreach f,$(filter-out test/$(1)/_%,$(wildcard test/$(1)/*.mjs)),"node $(f)")
+STYLE_RUN := "$(PYTHON) tools/style.py"
+CHECK_RUNS = $(STYLE_RUN) $(UNIT) $(TABLE) $(CONTRACT) $(FUZZERS:%="tools/fuzz.sh replay %") \
+	$(patsubst "%,"SWM_PROGRAM=$(CHECKED) %,$(call scripts,wire))
+CHECK_NEEDS = $(CLANG_TREE) $(UNIT) $(TABLE) $(CONTRACT) $(FUZZ) $(PROGRAM) $(CHECKED)
+SIM_SECONDS := 120
+SIM_RUN := $(if $(SIM),"$(SIM) --seconds $(SIM_SECONDS)")
+E2E_RUNS = $(call scripts,e2e)
+FUZZ_SECONDS := 60
+
+.PHONY: help build run test test-after-deps check style format sim torture fuzz bench e2e \
+	e2e-after-deps install clean
+
+help:
+	@sed -n 's/^#? //p' Makefile
+
+#? make build      the program: build/swm
+build: $(call objects,build/release,$(SRC) $(GENERATED)) $(PROGRAM)
+
+#? make run        installs what is needed, builds, and runs the demo
+run:
+	@tools/deps.sh build
+	@$(MAKE) build
+	@build/swm demo $(ARGS)
+
+#? make check      under a minute: style, unit, table, contract and wire tests, fuzz corpora
+check: $(CHECK_NEEDS)
+	@tools/run-tests.sh $(CHECK_RUNS)
+
+#? make style      the style check alone (a part of check); make format lays the code out
+style: $(CLANG_TREE)
+	@tools/run-tests.sh $(STYLE_RUN)
+
+format:
+	@build/test-venv/bin/clang-format -i $(SRC) $(TESTS_C) $(wildcard src/*/*.h test/*.h test/*/*.h)
+
+#? make test       everything: installs what tests need, then check, sim and e2e
+test:
+	@tools/deps.sh test
+	@$(MAKE) test-after-deps
+
+test-after-deps: $(CHECK_NEEDS) $(SIM)
+	@tools/run-tests.sh $(CHECK_RUNS) $(SIM_RUN) $(E2E_RUNS)
+
+#? make sim        the simulator for two minutes; SEED=n runs one seed and tells all, SEEDS=n runs n
+sim: build/sim
+	@build/sim $(if $(SEED),--seed $(SEED) --verbose,$(if $(SEEDS),--seeds $(SEEDS),--seconds $(SIM_SECONDS)))
+
+#? make torture    makes the n-th allocation fail, for every n
+torture: build/san/torture
+	@tools/run-tests.sh build/san/torture
+
+#? make fuzz       each fuzzer for FUZZ_SECONDS=60; NAME=x runs one
+fuzz: $(FUZZ)
+	@tools/run-tests.sh $(foreach f,$(or $(NAME),$(FUZZERS)),"tools/fuzz.sh run $(f) $(FUZZ_SECONDS)")
+
+#? make e2e        the real program with real clients, kills and a browser
+e2e:
+	@tools/deps.sh test
+	@$(MAKE) e2e-after-deps
+
+e2e-after-deps: build
+	@tools/run-tests.sh $(E2E_RUNS)
+
+#? make bench      what it costs, measured on this machine
+bench: build
+	@bench/run.sh
+
+#? make install    to PREFIX=/usr/local (DESTDIR is respected)
+install: build
+	install -D -m 755 build/swm $(DESTDIR)$(PREFIX)/bin/swm
+
+#? make clean      removes build/
+clean:
+	rm -rf build

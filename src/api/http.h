@@ -1,0 +1,65 @@
+/* The HTTP server: libmicrohttpd driven from serve's own loop. Everything here runs in the loop's
+ * thread. A handler gets a whole request (body read, limits and Host and Origin checked) and
+ * answers with http_reply, at once or in a later round; until then the connection is suspended and
+ * costs nothing. */
+#ifndef SWM_API_HTTP_H
+#define SWM_API_HTTP_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/json.h"
+
+struct http_server;
+struct http_request; /* opaque: lives until it is answered, or, for a stream, until it is closed */
+
+struct http_config {
+    struct slice address; /* "127.0.0.1:7960", "[::1]:7960"; port 0: any free one */
+    const struct slice *hosts; /* further allowed Host names, without port */
+    size_t host_count;
+    /* The one handler: the route table (api/route.h). */
+    void (*handle)(void *context, struct http_request *r);
+    void *context;
+};
+
+/* ERR_IO: cannot listen (errno says why); ERR_INVALID: not an address. */
+enum err http_open(const struct http_config *config, struct http_server **out) MUST_USE;
+int http_poll_fd(const struct http_server *s); /* becomes readable when http_round has work */
+void http_round(struct http_server *s);        /* reads, parses, calls handlers, writes */
+int64_t http_next_ms(const struct http_server *s); /* longest sleep allowed; TIME_NEVER: any */
+int http_port(const struct http_server *s);
+void http_stop_listening(struct http_server *s); /* drain: no new connections */
+size_t http_open_requests(const struct http_server *s);
+void http_close(struct http_server *s);
+
+/* The request; slices live until it is answered. */
+struct arena *http_arena(struct http_request *r);
+struct slice http_method(const struct http_request *r);
+struct slice http_path(const struct http_request *r);  /* decoded, "/v1/instances" */
+struct slice http_body(const struct http_request *r);
+struct slice http_header(const struct http_request *r, const char *name); /* absent: none */
+struct slice http_query(const struct http_request *r, const char *name);  /* decoded; absent: none */
+struct slice http_peer(const struct http_request *r); /* the client's address, for records */
+/* False once the client has gone: asked before something is handed to it. */
+bool http_is_connected(const struct http_request *r);
+/* Called when the client goes before the answer (or the server closes): drop what waits for it, and
+ * call http_reply no more. NULL forgets it. */
+void http_on_gone(struct http_request *r, void (*gone)(void *context), void *context);
+/* The handler's own pointer, e.g. the parsed route. */
+void http_set_data(struct http_request *r, void *data);
+void *http_get_data(const struct http_request *r);
+
+/* Answers. `type` is static; the body is copied. Extra headers are added before with http_add. */
+void http_add(struct http_request *r, const char *name, struct slice value);
+void http_reply(struct http_request *r, int status, const char *type, struct slice body);
+void http_reply_json(struct http_request *r, int status, struct slice json);
+/* {"error":{"code","message","where"}} with the status of e; where may be absent. */
+void http_reply_error(struct http_request *r, enum err e, struct slice message,
+                      struct slice where);
+
+/* A stream (server-sent events): http_stream starts it, http_stream_put appends bytes (false: the
+ * client is too slow or gone, and the stream is being closed), http_on_gone ends it. */
+void http_stream(struct http_request *r, const char *type);
+bool http_stream_put(struct http_request *r, struct slice bytes);
+void http_stream_close(struct http_request *r);
+
+#endif

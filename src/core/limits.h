@@ -1,0 +1,94 @@
+/* Every limit of swm in one place. A limit hit is a clear error of the one task or request that hit
+ * it, and each has a test. Sizes are bytes, lengths of time milliseconds. */
+#ifndef SWM_CORE_LIMITS_H
+#define SWM_CORE_LIMITS_H
+
+/* Templates */
+#define TEMPLATE_BYTES_MAX (1024 * 1024) /* source text */
+#define TEMPLATE_DEPTH_MAX 64            /* nesting of the source */
+#define TEMPLATE_VALUES_MAX 100000       /* values in the source, aliases expanded */
+#define TEMPLATE_ERRORS_MAX 100          /* reported at once */
+#define STAGES_MAX 1000                  /* of a template */
+#define TASKS_MAX 5000                   /* of a template */
+#define NEEDS_MAX 200                    /* of a task */
+#define NAME_BYTES_MAX 80                /* template, stage, task, queue */
+#define EARLIER_NAME_BYTES_MAX 200       /* names in templates of the earlier form */
+#define DESCRIPTION_BYTES_MAX 4096
+#define DURATION_MS_MAX (3650LL * 24 * 3600 * 1000) /* ten years */
+#define RETRY_ATTEMPTS_MAX 1000
+#define SCHEMA_DEPTH_MAX 32
+
+/* Data */
+#define JSON_DEPTH_MAX 128
+#define EVENT_BYTES_MAX (1024 * 1024)       /* one event as it arrives */
+#define EVENTS_BATCH_MAX 1000               /* events in one request */
+#define PAYLOAD_BYTES_MAX (256 * 1024)      /* one input, output or result of an expression */
+#define PAYLOAD_INLINE_BYTES_MAX (16 * 1024) /* larger ones are stored once, by digest */
+#define MESSAGE_BYTES_MAX (256 * 1024)      /* a task message, serialized */
+#define INSTANCE_BYTES_MAX (16 * 1024 * 1024) /* state of one instance: the arena that holds it */
+#define KEY_BYTES_MAX 256
+#define EVENT_ID_BYTES_MAX 256
+#define REASON_BYTES_MAX 1024
+#define ERROR_NAME_BYTES_MAX 128
+#define ERROR_MESSAGE_BYTES_MAX 4096
+#define ACTOR_BYTES_MAX 128
+#define SYS_BODY_BYTES_MAX 1024 /* of an arrival that names no instance, kept for the record */
+#define EXPR_STEPS_MAX 100000   /* of one evaluation */
+
+/* Engine */
+#define RECENT_EVENTS_MAX 256     /* applied event ids an instance remembers */
+#define SNAPSHOT_EVERY 256        /* records between two full states in the chain */
+#define SETTLE_ROUNDS_MAX 100000  /* of one step's fixpoint; reaching it is a bug */
+#define PENDING_EVENTS_MAX 10000  /* waiting for one instance's commit; more is overload */
+#define COMMIT_EVENTS_MAX 64      /* of one instance in one commit */
+#define REPEATS_RECORDED_MAX 16   /* identical duplicates or stales in a row; then counted */
+#define SYS_RECORDS_PER_S_MAX 50  /* arrivals that name no instance; the surplus is counted */
+#define WAKES_PER_ROUND_MAX 256   /* due instances taken per round of the loop */
+#define WAKES_PER_TEMPLATE_MAX 64 /* of those, from one template */
+#define RELAY_GRACE_MS 2000       /* unsent effects of a commit are somebody else's after this */
+#define ROW_FLUSH_MS 200          /* a row is written at most this long after its record */
+#define HEARTBEAT_GRACE_MS 30000  /* least grace of running deadlines after a start */
+#define CACHE_BYTES_MAX (64 * 1024 * 1024) /* instances in memory */
+#define WAKE_WINDOW_MS 60000      /* wake-ups nearer than this are held in memory */
+#define WAKE_WINDOW_MAX 100000    /* and at most so many */
+#define LIST_LIMIT_MAX 1000
+#define LIST_LIMIT_DEFAULT 100
+
+/* Defaults of the template language */
+#define RETRY_ATTEMPTS_DEFAULT 3
+#define RETRY_DELAY_MS_DEFAULT 1000
+#define RETRY_BACKOFF_DEFAULT 2
+#define RUNNING_TIMEOUT_MS_DEFAULT (24LL * 3600 * 1000) /* queue tasks; human ones have none */
+
+/* Queues (Amazon SQS's own where it has one) */
+#define QUEUES_MAX 10000
+#define QUEUE_NAME_BYTES_MAX 80
+#define QUEUE_WINDOW_MAX 10000       /* visible task messages of a queue held in memory */
+#define QUEUE_FOREIGN_MAX 1000000    /* stored foreign messages of a queue */
+#define QUEUE_INFLIGHT_MAX 120000
+#define QUEUE_BODY_BYTES_MAX (1024 * 1024)
+#define QUEUE_BATCH_MAX 10
+#define QUEUE_WAIT_S_MAX 20
+#define QUEUE_VISIBILITY_S_MAX 43200
+#define QUEUE_VISIBILITY_S_DEFAULT 30
+#define QUEUE_DELAY_S_MAX 900
+#define QUEUE_RETENTION_S_MIN 60
+#define QUEUE_RETENTION_S_MAX (14 * 24 * 3600)
+#define QUEUE_RETENTION_S_DEFAULT (4 * 24 * 3600)
+#define QUEUE_RECEIVES_MAX 10 /* messages of one receive */
+#define MESSAGE_ATTRIBUTES_MAX 10
+#define LONG_POLLS_MAX 10000
+
+/* HTTP */
+#define HTTP_CONNECTIONS_MAX 4096
+#define HTTP_CONNECTIONS_PER_IP_MAX 4096
+#define HTTP_IDLE_S_MAX 60
+#define HTTP_HEADER_BYTES_MAX (32 * 1024)
+#define HTTP_BODY_BYTES_MAX (4 * 1024 * 1024) /* a request's; an event's own limit is smaller */
+#define HTTP_INFLIGHT_BYTES_MAX (64 * 1024 * 1024) /* bodies being read, all together; more: 503 */
+#define STREAMS_MAX 1000 /* open event streams */
+
+/* Memory of one unit of work (a request, a step) */
+#define WORK_BYTES_MAX (64 * 1024 * 1024)
+
+#endif

@@ -1,0 +1,135 @@
+/* The street's engine room: takes arrivals, loads, steps, commits, relays, and then answers. One
+ * thread, never blocks. serve's loop, the simulator and later the Lambda handler drive it alike:
+ *
+ *     flow_arrive(…) / flow_wake(…)      events in
+ *     flow_round(flow, now)              completions from the store, due wake-ups, steps, commits
+ *     flow_next(flow)                    when to call flow_round again if nothing arrives
+ *
+ * Answers come through the callback of each arrival, after the commit is durable, in the thread
+ * that calls flow_round. */
+#ifndef SWM_FLOW_FLOW_H
+#define SWM_FLOW_FLOW_H
+
+#include "core/event.h"
+#include "core/token.h"
+#include "port/queue.h"
+#include "port/store.h"
+
+struct flow;
+
+struct flow_config {
+    struct store *store;
+    struct queue *queue; /* where messages are offered; may be set later by flow_set_queue */
+    struct slice node;   /* this node's name: its chain is "_sys:NODE" */
+    uint64_t seed;       /* of hash tables and generated ids; random in production */
+    size_t cache_bytes_max; /* 0: CACHE_BYTES_MAX */
+    /* Called after each durable record, in order of position, for streams. May be NULL. */
+    void (*tell)(void *context, struct slice instance, const struct store_record *r);
+    void *tell_context;
+};
+
+/* What became of an arrival. Texts are valid during the callback only. */
+struct flow_answer {
+    enum err err; /* ERR_NONE: there is a verdict. Else nothing is decided: try again later */
+    enum verdict verdict;
+    struct slice reason;
+    struct slice instance, template, key, status; /* of the instance, where there is one */
+    int64_t version;
+    struct slice task;
+    const struct slice *tasks; /* replay: ids of the tasks that run again */
+    uint32_t task_count;
+    uint64_t seq; /* of the record; 0: not recorded */
+};
+
+typedef void flow_reply(void *context, const struct flow_answer *answer);
+
+/* Makes the engine. Nothing is read yet. ERR_MEMORY. */
+enum err flow_open(const struct flow_config *config, struct flow **out) MUST_USE;
+void flow_set_queue(struct flow *f, struct queue *q);
+/* Reads what a start needs (keys, templates, the sys chain, instances whose rows are behind, the
+ * window of wake-ups and messages). Call flow_round until flow_is_ready; ERR in flow_start_error. */
+void flow_start(struct flow *f, int64_t now_ms);
+bool flow_is_ready(const struct flow *f);
+enum err flow_start_error(const struct flow *f);
+/* Stops taking arrivals (they are answered ERR_CLOSING), lets commits in flight finish and writes
+ * rows behind; flow_is_idle says when. Then flow_close. */
+void flow_drain(struct flow *f);
+bool flow_is_idle(const struct flow *f);
+void flow_close(struct flow *f);
+
+/* An event in. `e` is copied. reply may be NULL. The answer may come before this returns only for
+ * ERR_OVERLOAD, ERR_CLOSING and ERR_MEMORY. */
+void flow_arrive(struct flow *f, const struct event *e, flow_reply *reply, void *context);
+/* Bytes that are no event: recorded in the sys chain with this verdict (invalid, too_large). */
+void flow_arrive_bad(struct flow *f, const struct event *e, enum verdict verdict,
+                     struct slice reason, struct slice body, flow_reply *reply, void *context);
+void flow_round(struct flow *f, int64_t now_ms);
+int64_t flow_next(const struct flow *f); /* TIME_NEVER: nothing to do until something arrives */
+
+/* Templates (flow/catalog.c). Apply is recorded in the sys chain. */
+struct flow_applied {
+    enum err err; /* ERR_INVALID: see report */
+    const struct template_report *report;
+    const struct template *template;
+    bool created;
+};
+typedef void flow_apply_reply(void *context, const struct flow_applied *answer);
+void flow_apply(struct flow *f, struct slice file, struct slice source, struct slice actor,
+                flow_apply_reply *reply, void *context);
+/* version 0: the newest. By name or alias. NULL: none. Valid until flow_close. */
+const struct template *flow_template(const struct flow *f, struct slice name, int64_t version);
+/* All templates' newest versions: iterate with *cursor = 0 until NULL. */
+const struct template *flow_template_next(const struct flow *f, size_t *cursor);
+/* Who applied a version and when. */
+bool flow_template_applied(const struct flow *f, const struct template *t, int64_t *at_ms,
+                           struct slice *by);
+
+/* Reads (flow/query.c): each answers JSON text through its callback, rows flushed before. */
+typedef void flow_read_reply(void *context, enum err err, struct slice json);
+enum flow_read {
+    FLOW_SHOW,    /* one instance, as of `at_seq`, or `at_ms`, or now */
+    FLOW_EVENTS,  /* records of one instance with `from` worked out: {"events":[…],"next":…} */
+    FLOW_FEED,    /* records of all after `after`: {"events":[…],"next":"…"} */
+    FLOW_LIST,    /* {"instances":[…],"next":"…"} */
+    FLOW_STATS,   /* {"instances":{"RUNNING":n,…},"templates":{…},"store":{…}} */
+    FLOW_INBOX,   /* {"tasks":[…]} */
+    FLOW_GRAPH,   /* SVG of one instance, live */
+    FLOW_EXPLAIN, /* why it does not move, in plain words: {"lines":["…"]} */
+    FLOW_VERIFY,  /* the chain and the fold of every instance, or of one */
+    FLOW_BACKUP   /* into the file named `id` */
+};
+struct flow_query {
+    enum flow_read what;
+    struct slice id;  /* an instance id, a key, or "template/key" */
+    uint64_t at_seq;  /* SHOW, GRAPH: 0 now */
+    int64_t at_ms;    /* SHOW, GRAPH: 0 now */
+    struct slice after; /* EVENTS: a seq; FEED, LIST: a cursor */
+    bool newest_first;  /* EVENTS, FEED */
+    uint32_t limit;
+    struct store_filter filter;  /* LIST */
+    struct slice verdict, event; /* FEED, EVENTS: only these; absent: all */
+    struct slice assignee;       /* INBOX; absent: all */
+};
+void flow_read(struct flow *f, const struct flow_query *q, flow_read_reply *reply, void *context);
+
+/* What the queue driver asks of the engine (wired in app): the text of a message that exists
+ * (ERR_NOT_FOUND: no more; withdraw follows), through the callback because the instance may have to
+ * be loaded. */
+typedef void flow_message_reply(void *context, enum err err, struct slice json);
+void flow_message(struct flow *f, const struct queue_message *m, flow_message_reply *reply,
+                  void *context);
+/* More visible messages of `queue` than the driver holds may be in the store: read its next window
+ * and offer them; `done` says whether there are more. */
+typedef void flow_refill_reply(void *context, enum err err, bool has_more);
+void flow_refill(struct flow *f, struct slice queue, flow_refill_reply *reply, void *context);
+
+struct flow_stats {
+    uint64_t events_by_verdict[VERDICT_COUNT];
+    uint64_t commits, records, conflicts, loads, rows_written;
+    size_t cached_instances, cached_bytes, waiting_events, dirty_rows;
+    int64_t next_wake_at_ms;
+};
+void flow_get_stats(const struct flow *f, struct flow_stats *out);
+const struct token_keys *flow_token_keys(const struct flow *f);
+
+#endif

@@ -1,0 +1,35 @@
+/* The queue port: where task messages go and foreign messages lie. Flow says what exists (offer) and
+ * what exists no more (withdraw); the driver holds no truth of its own about tasks. Calls come from
+ * the loop's thread and never block. */
+#ifndef SWM_PORT_QUEUE_H
+#define SWM_PORT_QUEUE_H
+
+#include "base/err.h"
+#include "base/slice.h"
+
+/* The name of a task message: which attempt of which task. Texts are copied by the driver. */
+struct queue_message {
+    struct slice queue, instance, task;
+    int64_t item, generation, attempt;
+    int64_t visible_at_ms;  /* not shown before */
+    int64_t visibility_ms;  /* how long a receive hides it; 0: the queue's attribute */
+};
+
+struct queue;
+
+struct queue_ops {
+    const char *name;
+    /* A message exists. Offering the same (instance, task, item, generation, attempt) again changes
+     * nothing. ERR_MEMORY: it is not held; the window will be read again from the store. */
+    enum err (*offer)(struct queue *q, const struct queue_message *m);
+    /* No message of (instance, task, item) up to this generation and attempt exists any more. */
+    void (*withdraw)(struct queue *q, const struct queue_message *m);
+    /* A sign of life: hide it for another visibility from now on. */
+    void (*extend)(struct queue *q, const struct queue_message *m, int64_t now_ms);
+};
+
+struct queue { /* the first member of every driver's struct */
+    const struct queue_ops *ops;
+};
+
+#endif

@@ -1,0 +1,190 @@
+/* The store port: submit and complete. A driver has its own threads (or none, in memory); the loop
+ * submits requests and collects them when they are done, and never waits.
+ *
+ * A request is lent to the store from submit until complete returns it; meanwhile nobody else
+ * touches it or its arena. Inputs stay valid as long; results live in the request's arena, which a
+ * driver may only use in between. Requests complete in any order, but writes take effect in the
+ * order of submission; COMMITs of one instance are never in flight two at a time (flow sees to it).
+ * Reads see everything that was reported durable before they were submitted.
+ *
+ * The events collection is the truth: the append of a record under (instance, seq) is the commit.
+ * Rows are a cache of folding them; `state` texts are opaque to a store. */
+#ifndef SWM_PORT_STORE_H
+#define SWM_PORT_STORE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/list.h"
+
+enum store_op {
+    STORE_COMMIT,       /* append records, with a row where `open` changes; durable when done */
+    STORE_ROWS,         /* write rows behind */
+    STORE_LOAD,         /* a row and the records it does not have yet */
+    STORE_PAYLOADS,     /* texts by digest */
+    STORE_RECORDS,      /* records of one instance */
+    STORE_FEED,         /* records of all, in order of position */
+    STORE_LIST,         /* rows by filter */
+    STORE_COUNTS,       /* numbers of instances by template and status */
+    STORE_DUE,          /* wake-ups */
+    STORE_BEHIND,       /* instances with records beyond what was folded: after a crash */
+    STORE_READY,        /* task messages by queue, from rows */
+    STORE_TEMPLATE_PUT, /* a new version, if absent; durable when done */
+    STORE_TEMPLATES,    /* all templates, every version */
+    STORE_QUEUE_PUT,    /* a queue and its attributes, durable when done */
+    STORE_QUEUE_DELETE, /* with its messages */
+    STORE_QUEUES,       /* all */
+    STORE_MESSAGE_PUT,  /* foreign messages, durable when done */
+    STORE_MESSAGE_DELETE,
+    STORE_MESSAGES, /* foreign messages of a queue, oldest first */
+    STORE_PURGE,    /* all foreign messages of a queue */
+    STORE_META,     /* insert if absent and read: node name, token keys, … */
+    STORE_BACKUP,   /* a consistent copy into a file */
+    STORE_OP_COUNT
+};
+
+struct store_row { /* an instance's row; absent texts are NULL */
+    struct slice id, template, key, status, stage, business_status;
+    int64_t version;
+    int64_t started_at_ms, updated_at_ms;
+    int64_t wake_at_ms; /* TIME_NEVER: none */
+    bool is_open;       /* at most one open row per (template, key), unless `shares_key` */
+    bool shares_key;    /* on_duplicate: start */
+    uint64_t rev;       /* seq of the last record folded in */
+    struct slice state;
+    const struct store_ready *ready; /* replaces the instance's entries */
+    uint32_t ready_count;
+    bool had_ready; /* false: there are no entries to replace */
+};
+
+struct store_ready { /* a task message that exists, or an inbox entry (queue "@inbox") */
+    struct slice queue, instance, task;
+    int64_t item, at_ms;
+};
+
+struct store_record {
+    struct slice instance; /* set on reading */
+    uint64_t seq;
+    int64_t at_ms;
+    struct slice event, verdict; /* copies for columns */
+    struct slice bytes;          /* the record's exact bytes */
+    uint64_t pos;                /* set by the store: order of arrival, growing */
+};
+
+struct store_payload {
+    uint8_t digest[SHA256_BYTES];
+    struct slice text; /* absent on reading: not there */
+};
+
+struct store_template {
+    struct slice name, alias; /* alias: absent or unique to the name */
+    int64_t version;
+    struct slice digest_hex, source, applied_by, note;
+    int64_t applied_at_ms;
+};
+
+struct store_queue {
+    struct slice name;
+    struct slice attributes; /* JSON object of strings */
+    int64_t created_at_ms, modified_at_ms;
+};
+
+struct store_message { /* foreign: sent by somebody, not derived from an instance */
+    struct slice queue, id, body;
+    struct slice attributes; /* JSON: message attributes and system attributes; may be absent */
+    int64_t sent_at_ms, visible_at_ms;
+};
+
+struct store_filter { /* absent or 0: not asked */
+    struct slice template, status, stage, key, business_status;
+    int64_t version;
+    int64_t since_ms; /* updated at or after */
+};
+
+struct store_request {
+    enum store_op op;
+    enum err err; /* the result */
+    struct arena *arena; /* for results */
+    void *owner;         /* the submitter's */
+    struct link link;    /* the store's while it has the request */
+
+    struct slice id;  /* instance; template name; queue; meta key; file name (BACKUP) */
+    struct slice key; /* LOAD without id: business key; META: the value to insert (absent: read) */
+    struct slice template; /* LOAD without id: template; absent: any */
+    uint64_t seq;          /* RECORDS: from this one on (0 and 1 alike); BEHIND: from this position */
+    uint64_t pos;          /* FEED: after this position */
+    int64_t at_ms;         /* DUE: due at or before */
+    uint32_t limit;        /* RECORDS FEED LIST DUE READY BEHIND MESSAGES: so many; 0: all */
+    bool newest_first;     /* RECORDS, FEED: from the end: seq, pos mean "before" (0: the end) */
+    struct store_filter filter; /* LIST */
+    struct slice after; /* LIST, MESSAGES, READY: cursor of the previous answer; absent: from the
+                           start */
+
+    /* inputs and results: the count beside each says how many there are */
+    struct store_row *rows; /* COMMIT: 0 or 1; ROWS; results of LOAD (0 or 1), LIST (without
+                               state), DUE (id, template, wake_at_ms), BEHIND (id only) */
+    uint32_t row_count;
+    struct store_record *records; /* COMMIT; results of LOAD (after the row's rev), RECORDS, FEED */
+    uint32_t record_count;
+    struct store_payload *payloads; /* COMMIT, ROWS: to store if absent; PAYLOADS: digests in, texts
+                                       out */
+    uint32_t payload_count;
+    struct store_ready *ready; /* result of READY */
+    uint32_t ready_count;
+    struct store_template *templates; /* TEMPLATE_PUT: 1; result of TEMPLATES */
+    uint32_t template_count;
+    struct store_queue *queues; /* QUEUE_PUT: 1; result of QUEUES */
+    uint32_t queue_count;
+    struct store_message *messages; /* MESSAGE_PUT; MESSAGE_DELETE (queue, id); result of MESSAGES */
+    uint32_t message_count;
+    struct store_count *counts; /* result of COUNTS */
+    uint32_t count_count;
+    struct slice next;       /* result of LIST, MESSAGES, READY: cursor to go on; of BEHIND: the
+                                position (decimal) to go on from in `seq`; absent: at the end */
+    struct slice value;      /* result of META: what is stored; COMMIT's ERR_EXISTS: the id of the
+                                open instance that has the key */
+    uint64_t folded_pos;     /* ROWS: all records up to this position are in rows (0: not said);
+                                results of BEHIND */
+    uint64_t last_pos;       /* result of COMMIT (of its last record), FEED, BEHIND: newest position */
+};
+
+struct store_count {
+    struct slice template, status;
+    uint64_t count;
+};
+
+/* Errors of single operations:
+ *   COMMIT     ERR_CONFLICT: a record with this (instance, seq) is there; nothing was written.
+ *              ERR_EXISTS: the row would be a second open one for (template, key); nothing written.
+ *              Where both hold, ERR_CONFLICT.
+ *   ROWS       ERR_EXISTS likewise; `value` names the open one.
+ *   LOAD       ERR_NOT_FOUND: neither row nor record. By key it finds the open instance, else the
+ *              newest. Records without a row (a chain such as "_sys:NODE"): row_count 0.
+ *   READY      without id: of all queues, in order of queue, then time.
+ *   META       a read of what is not there: ERR_NONE, `value` absent.
+ *   BACKUP     ERR_EXISTS: the file is there already.
+ *   TEMPLATE_PUT ERR_CONFLICT: the version is there; ERR_EXISTS: another name has the alias.
+ *   any        ERR_DISK_FULL, ERR_STORE, ERR_CORRUPT, ERR_MEMORY: nothing of the request was done.
+ *              Only where the operating system failed a sync is it unknown until the next opening;
+ *              every later write fails too; sent again, a commit that stood meets ERR_CONFLICT.
+ * A failing request never harms the others of its batch. */
+struct store;
+
+struct store_ops {
+    const char *name;
+    void (*submit)(struct store *s, struct store_request *r);
+    /* Up to `max` finished requests; 0: none now. */
+    size_t (*complete)(struct store *s, struct store_request **done, size_t max);
+    /* Readable (poll) while finished requests wait; -1: they are finished as soon as submitted. */
+    int (*wake_fd)(const struct store *s);
+    /* Finishes what was submitted, then gives everything back. Uncollected requests are dropped. */
+    void (*close)(struct store *s);
+};
+
+struct store { /* the first member of every driver's struct */
+    const struct store_ops *ops;
+};
+
+#define STORE_INBOX "@inbox" /* the queue name of inbox entries among ready ones */
+
+#endif

@@ -1,0 +1,287 @@
+/* The settings and tables of the SQLite file. Opening comes here once for each connection, after the
+ * folder is locked and before any thread runs; nothing here is called later.
+ *
+ * What is truth and what is cache is said in docs/storage.md. */
+#include "store/store_sqlite_int.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define APPLICATION_ID 0x73776d31 /* "swm1", for file(1) and for whoever opens a wrong file */
+
+/* Generated columns spell times for readers and cost no space. */
+#define SPELLED(name) " TEXT AS (strftime('%Y-%m-%dT%H:%M:%fZ', " name " / 1000.0, 'unixepoch'))"
+
+/* steps[n] leads from format n to n + 1. A step is never edited once it is released. */
+static const char *const steps[STORE_SQLITE_FORMAT] = {
+    "CREATE TABLE events ("
+    " pos INTEGER PRIMARY KEY, instance TEXT NOT NULL, seq INTEGER NOT NULL,"
+    " at_ms INTEGER NOT NULL, event TEXT, verdict TEXT, record TEXT NOT NULL,"
+    " at" SPELLED("at_ms") ");"
+    "CREATE UNIQUE INDEX events_by_instance ON events (instance, seq);"
+
+    "CREATE TABLE instances ("
+    " n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, template TEXT, version INTEGER NOT NULL,"
+    " key TEXT, status TEXT, stage TEXT, business_status TEXT,"
+    " started_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL, wake_at_ms INTEGER,"
+    " is_open INTEGER NOT NULL, shares_key INTEGER NOT NULL, rev INTEGER NOT NULL, state TEXT,"
+    " started_at" SPELLED("started_at_ms") ", updated_at" SPELLED("updated_at_ms") ","
+    " wake_at" SPELLED("wake_at_ms") ");"
+    "CREATE UNIQUE INDEX instances_open ON instances (template, key)"
+    " WHERE is_open AND NOT shares_key AND key IS NOT NULL;"
+    "CREATE INDEX instances_by_start ON instances (started_at_ms);"
+    "CREATE INDEX instances_by_status ON instances (status, started_at_ms);"
+    "CREATE INDEX instances_by_template ON instances (template, started_at_ms);"
+    "CREATE INDEX instances_by_key ON instances (key, started_at_ms) WHERE key IS NOT NULL;"
+    "CREATE INDEX instances_by_wake ON instances (wake_at_ms) WHERE wake_at_ms IS NOT NULL;"
+
+    "CREATE TABLE counts (template TEXT NOT NULL, status TEXT NOT NULL, count INTEGER NOT NULL,"
+    " PRIMARY KEY (template, status)) WITHOUT ROWID;"
+    "CREATE TRIGGER instances_added AFTER INSERT ON instances BEGIN"
+    " INSERT INTO counts VALUES (coalesce(new.template, ''), coalesce(new.status, ''), 1)"
+    " ON CONFLICT DO UPDATE SET count = count + 1; END;"
+    "CREATE TRIGGER instances_moved AFTER UPDATE OF template, status ON instances"
+    " WHEN new.status IS NOT old.status OR new.template IS NOT old.template BEGIN"
+    " UPDATE counts SET count = count - 1 WHERE template = coalesce(old.template, '')"
+    " AND status = coalesce(old.status, '');"
+    " INSERT INTO counts VALUES (coalesce(new.template, ''), coalesce(new.status, ''), 1)"
+    " ON CONFLICT DO UPDATE SET count = count + 1; END;"
+    "CREATE TRIGGER instances_removed AFTER DELETE ON instances BEGIN"
+    " UPDATE counts SET count = count - 1 WHERE template = coalesce(old.template, '')"
+    " AND status = coalesce(old.status, ''); END;"
+
+    "CREATE TABLE ready ("
+    " queue TEXT NOT NULL, at_ms INTEGER NOT NULL, instance TEXT NOT NULL, task TEXT NOT NULL,"
+    " item INTEGER NOT NULL, PRIMARY KEY (queue, at_ms, instance, task, item)) WITHOUT ROWID;"
+    "CREATE INDEX ready_by_instance ON ready (instance);"
+
+    "CREATE TABLE payloads (digest BLOB PRIMARY KEY, body TEXT NOT NULL);"
+
+    "CREATE TABLE templates ("
+    " name TEXT NOT NULL, version INTEGER NOT NULL, alias TEXT, digest TEXT, source TEXT NOT NULL,"
+    " applied_by TEXT, note TEXT, applied_at_ms INTEGER NOT NULL,"
+    " applied_at" SPELLED("applied_at_ms") ");"
+    "CREATE UNIQUE INDEX templates_by_name ON templates (name, version);"
+    "CREATE INDEX templates_by_alias ON templates (alias) WHERE alias IS NOT NULL;"
+
+    "CREATE TABLE queues ("
+    " name TEXT PRIMARY KEY, attributes TEXT, created_at_ms INTEGER NOT NULL,"
+    " modified_at_ms INTEGER NOT NULL, created_at" SPELLED("created_at_ms") ","
+    " modified_at" SPELLED("modified_at_ms") ") WITHOUT ROWID;"
+
+    "CREATE TABLE messages ("
+    " n INTEGER PRIMARY KEY, queue TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL,"
+    " attributes TEXT, sent_at_ms INTEGER NOT NULL, visible_at_ms INTEGER NOT NULL,"
+    " sent_at" SPELLED("sent_at_ms") ", visible_at" SPELLED("visible_at_ms") ");"
+    "CREATE UNIQUE INDEX messages_by_id ON messages (queue, id);"
+    "CREATE INDEX messages_by_queue ON messages (queue, n);"
+
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;",
+};
+
+/* The first column of the first row, or `otherwise`. */
+static enum err ask_int(sqlite3 *db, const char *text, int64_t otherwise, int64_t *out)
+{
+    sqlite3_stmt *stmt = NULL;
+
+    *out = otherwise;
+    int rc = sqlite3_prepare_v2(db, text, -1, &stmt, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(stmt);
+        if (rc == SQLITE_ROW) {
+            *out = sqlite3_column_int64(stmt, 0);
+        }
+        rc = sqlite3_finalize(stmt);
+    }
+    return sqlite_err(db, rc);
+}
+
+static enum err ask_is(sqlite3 *db, const char *text, const char *expected, bool *is)
+{
+    sqlite3_stmt *stmt = NULL;
+
+    *is = false;
+    int rc = sqlite3_prepare_v2(db, text, -1, &stmt, NULL);
+    if (rc == SQLITE_OK) {
+        if (sqlite3_step(stmt) == SQLITE_ROW) {
+            const char *got = (const char *)sqlite3_column_text(stmt, 0);
+            *is = got != NULL && strcmp(got, expected) == 0;
+        }
+        rc = sqlite3_finalize(stmt);
+    }
+    return sqlite_err(db, rc);
+}
+
+static enum err execute(sqlite3 *db, const char *text)
+{
+    int rc = sqlite3_exec(db, text, NULL, NULL, NULL);
+
+    return sqlite_err(db, rc == SQLITE_OK ? rc : sqlite3_extended_errcode(db));
+}
+
+static void say(char *message, const char *what, const char *detail)
+{
+    snprintf(message, STORE_SQLITE_MESSAGE_BYTES, "%s: %s", what, detail);
+}
+
+static enum err refuse_newer(int64_t format, int count, char *message)
+{
+    snprintf(message, STORE_SQLITE_MESSAGE_BYTES,
+             "the data have format %lld, written by a newer version of swm; this one reads up to %d",
+             (long long)format, count);
+    return ERR_NEWER;
+}
+
+static enum err take_steps(sqlite3 *db, const char *const *all, int from, int count)
+{
+    char stamp[128];
+    enum err err = execute(db, "BEGIN IMMEDIATE");
+
+    for (int i = from; i < count && err == ERR_NONE; i++) {
+        err = execute(db, all[i]);
+    }
+    if (err == ERR_NONE) {
+        snprintf(stamp, sizeof(stamp), "PRAGMA application_id = %d; PRAGMA user_version = %d",
+                 APPLICATION_ID, count);
+        err = execute(db, stamp);
+    }
+    if (err == ERR_NONE) {
+        err = execute(db, "COMMIT");
+    }
+    if (err != ERR_NONE && !sqlite3_get_autocommit(db)) {
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return err;
+}
+
+enum err schema_upgrade(sqlite3 *db, const char *const *all, int count, char *message)
+{
+    int64_t format = 0, application = 0;
+    enum err err = ask_int(db, "PRAGMA user_version", 0, &format);
+
+    if (err == ERR_NONE) {
+        err = ask_int(db, "PRAGMA application_id", 0, &application);
+    }
+    if (err != ERR_NONE) {
+        say(message, "the database cannot be read", sqlite3_errmsg(db));
+        return err;
+    }
+    if (application != 0 && application != APPLICATION_ID) {
+        say(message, "swm.db is not a database of swm", "it carries another program's mark");
+        return ERR_CORRUPT;
+    }
+    if (format > count) {
+        return refuse_newer(format, count, message);
+    }
+    if (format == count) {
+        return ERR_NONE;
+    }
+    err = take_steps(db, all, (int)format, count);
+    if (err != ERR_NONE) {
+        say(message, "the tables cannot be made or upgraded", sqlite3_errmsg(db));
+    }
+    return err;
+}
+
+/* A file of moderate size is read through; of a larger one this would hold up every start, and swm
+ * verify does more. What a damaged page holds is noticed then or when it is read. */
+static enum err check_whole(sqlite3 *db, const char *path, char *message)
+{
+    struct stat st;
+    bool is_whole = true;
+
+    if (stat(path, &st) != 0 || st.st_size > QUICK_CHECK_BYTES_MAX) {
+        return ERR_NONE;
+    }
+    enum err err = ask_is(db, "PRAGMA quick_check(1)", "ok", &is_whole);
+    if (err == ERR_NONE && !is_whole) {
+        err = ERR_CORRUPT;
+    }
+    if (err != ERR_NONE) {
+        say(message, "swm.db is damaged; restore a backup",
+            err == ERR_CORRUPT ? "its pages fail their checks" : sqlite3_errmsg(db));
+    }
+    return err;
+}
+
+static enum err set_up(sqlite3 *db, bool *is_as_asked)
+{
+    char text[512];
+    int64_t synchronous = 0;
+    bool is_wal = false;
+
+    snprintf(text, sizeof(text),
+             "PRAGMA page_size = 4096; PRAGMA cache_size = -%d; PRAGMA temp_store = MEMORY;"
+             "PRAGMA mmap_size = 0; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON",
+             CACHE_KIB);
+    enum err err = execute(db, text);
+    if (err == ERR_NONE) {
+        err = ask_is(db, "PRAGMA journal_mode = WAL", "wal", &is_wal);
+    }
+    if (err == ERR_NONE) {
+        snprintf(text, sizeof(text),
+                 "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
+                 "PRAGMA journal_size_limit = %lld",
+                 WAL_BYTES_KEPT);
+        err = execute(db, text);
+    }
+    if (err == ERR_NONE) {
+        err = ask_int(db, "PRAGMA synchronous", 0, &synchronous);
+    }
+    *is_as_asked = is_wal && synchronous == 2;
+    return err;
+}
+
+static enum err open_connection(const char *path, int flags, sqlite3 **db)
+{
+    /* Each connection stays in one thread, so its own mutex would only cost. */
+    int rc = sqlite3_open_v2(path, db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+
+    if (rc == SQLITE_OK) {
+        sqlite3_extended_result_codes(*db, 1);
+        rc = sqlite3_busy_timeout(*db, BUSY_MS);
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_db_config(*db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    }
+    return *db == NULL ? ERR_MEMORY : sqlite_err(*db, rc);
+}
+
+enum err schema_open_writer(struct store_sqlite *s, char *message)
+{
+    bool is_as_asked = false;
+    enum err err =
+        open_connection(s->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &s->writer.db);
+
+    if (err == ERR_NONE) {
+        err = set_up(s->writer.db, &is_as_asked);
+    }
+    if (err != ERR_NONE) {
+        say(message, err == ERR_CORRUPT ? "swm.db is damaged; restore a backup"
+                                        : "the database cannot be opened",
+            s->writer.db != NULL ? sqlite3_errmsg(s->writer.db) : "memory is short");
+        return err;
+    }
+    if (!is_as_asked) {
+        say(message, "the database does not take the settings that durability needs",
+            "write-ahead log, synchronous=FULL");
+        return ERR_STORE;
+    }
+    err = schema_upgrade(s->writer.db, steps, STORE_SQLITE_FORMAT, message);
+    return err != ERR_NONE ? err : check_whole(s->writer.db, s->path, message);
+}
+
+enum err schema_open_reader(const char *path, sqlite3 **db)
+{
+    char text[128];
+    enum err err = open_connection(path, SQLITE_OPEN_READONLY, db);
+
+    if (err == ERR_NONE) {
+        snprintf(text, sizeof(text),
+                 "PRAGMA cache_size = -%d; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0",
+                 CACHE_KIB);
+        err = execute(*db, text);
+    }
+    return err;
+}
