@@ -35,6 +35,10 @@ void http_close(struct http_server *s);
 struct arena *http_arena(struct http_request *r);
 struct slice http_method(const struct http_request *r);
 struct slice http_path(const struct http_request *r);  /* decoded, "/v1/instances" */
+/* The path as it was sent: an encoded slash is told from a separating one. */
+struct slice http_raw_path(const struct http_request *r);
+/* Decodes %XX of a piece of it ('+' too, in a query). */
+struct slice http_decode(const struct http_request *r, struct slice raw, bool is_query);
 struct slice http_body(const struct http_request *r);
 struct slice http_header(const struct http_request *r, const char *name); /* absent: none */
 struct slice http_query(const struct http_request *r, const char *name);  /* decoded; absent: none */
@@ -44,6 +48,9 @@ bool http_is_connected(const struct http_request *r);
 /* Called when the client goes before the answer (or the server closes): drop what waits for it, and
  * call http_reply no more. NULL forgets it. */
 void http_on_gone(struct http_request *r, void (*gone)(void *context), void *context);
+/* Runs `work` with the request's arena guarded: where memory is short, ERR_MEMORY is answered and
+ * false returned. The handler is called so; whoever goes on later, in a callback, calls this. */
+bool http_guard(struct http_request *r, void (*work)(void *context), void *context);
 /* The handler's own pointer, e.g. the parsed route. */
 void http_set_data(struct http_request *r, void *data);
 void *http_get_data(const struct http_request *r);

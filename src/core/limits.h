@@ -87,6 +87,7 @@
 #define HTTP_BODY_BYTES_MAX (4 * 1024 * 1024) /* a request's; an event's own limit is smaller */
 #define HTTP_INFLIGHT_BYTES_MAX (64 * 1024 * 1024) /* bodies being read, all together; more: 503 */
 #define STREAMS_MAX 1000 /* open event streams */
+#define STREAM_BYTES_MAX (1024 * 1024) /* of one stream, not yet read by its client */
 
 /* Memory of one unit of work (a request, a step) */
 #define WORK_BYTES_MAX (64 * 1024 * 1024)

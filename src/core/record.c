@@ -159,15 +159,14 @@ struct slice record_encode(struct arena *a, struct instance *work, const struct 
 }
 
 struct slice record_encode_sys(struct arena *a, struct chain_head *head, const struct event *e,
-                               const struct outcome *o, struct slice data, uint64_t count)
+                               const struct outcome *o, struct slice data)
 {
     struct json_out j = json_out_new(a, RECORD_BYTES_MAX);
-    struct outcome counted = *o;
-    counted.count = count;
+    struct outcome dated = *o;
     head->seq++;
-    head->at_ms = counted.at_ms = o->at_ms > head->at_ms ? o->at_ms : head->at_ms;
+    head->at_ms = dated.at_ms = o->at_ms > head->at_ms ? o->at_ms : head->at_ms;
     json_object(&j);
-    put_head(&j, head->seq, e, &counted);
+    put_head(&j, head->seq, e, &dated);
     put_optional(&j, "instance", e->instance);
     put_optional(&j, "template", e->template);
     put_optional(&j, "key", e->key);

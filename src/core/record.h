@@ -46,7 +46,7 @@ struct chain_head {
     uint8_t hash[SHA256_BYTES];
 };
 struct slice record_encode_sys(struct arena *a, struct chain_head *head, const struct event *e,
-                               const struct outcome *o, struct slice data, uint64_t count);
+                               const struct outcome *o, struct slice data);
 
 /* A decoded record. Texts point into the document, which is in the arena. */
 struct record {

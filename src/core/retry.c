@@ -37,15 +37,15 @@ static int64_t jitter_ms(const struct instance *i, uint32_t task, int64_t delay_
     return (int64_t)(hash_64((struct slice){name, kept}) % ((uint64_t)delay_ms + 1));
 }
 
-bool retry_next(const struct instance *i, uint32_t task, int64_t tries, struct slice error,
-                int64_t now_ms, int64_t *at_ms)
+bool retry_next(const struct instance *i, uint32_t task, int64_t now_ms, int64_t *at_ms)
 {
     const struct retry *r = &i->template->tasks[task].retry;
-    if (tries >= (int64_t)r->max_attempts || is_excluded(r, error))
+    const struct task_state *s = &i->tasks[task];
+    if (s->tries >= (int64_t)r->max_attempts || is_excluded(r, s->error))
         return false;
-    int64_t delay_ms = grown_delay_ms(r, tries);
+    int64_t delay_ms = grown_delay_ms(r, s->tries);
     if (r->jitter == JITTER_FULL)
         delay_ms = jitter_ms(i, task, delay_ms);
     *at_ms = time_add(now_ms, delay_ms);
-    return r->total_ms == 0 || *at_ms <= time_add(i->tasks[task].first_at_ms, r->total_ms);
+    return r->total_ms == 0 || *at_ms <= time_add(s->first_at_ms, r->total_ms);
 }

@@ -42,9 +42,8 @@ step_rule rule_start, rule_start_again, rule_pause, rule_resume, rule_cancel, ru
 /* step_replay.c */
 step_rule rule_replay_task, rule_replay_stage;
 
-/* retry.c: when the next attempt of a failed task is sent; false: it is not retried. `tries` counts
- * the failed attempts, the one just failed included. Pure; jitter is a hash of the attempt's name. */
-bool retry_next(const struct instance *i, uint32_t task, int64_t tries, struct slice error,
-                int64_t now_ms, int64_t *at_ms);
+/* retry.c: when the next attempt is sent of a task whose state tells the failure (tries, error);
+ * false: it is not retried. Pure; jitter is a hash of the attempt's name. */
+bool retry_next(const struct instance *i, uint32_t task, int64_t now_ms, int64_t *at_ms);
 
 #endif

@@ -75,13 +75,12 @@ static void set_error(struct step_context *c, uint32_t task, struct slice error,
 void settle_fail_attempt(struct step_context *c, uint32_t task, struct slice error,
                          struct slice message)
 {
-    int64_t tries = c->i->tasks[task].tries + 1, retry_at_ms = 0;
+    int64_t retry_at_ms = 0;
     bool is_out_of_time = slice_eq(error, SLICE("Timeout.total"));
     settle_withdraw(c, task);
     set_error(c, task, error, message);
-    step_set_number(c, SCOPE_TASK, task, "tries", tries);
-    if (is_out_of_time ||
-        !retry_next(c->i, task, tries, error, c->out->at_ms, &retry_at_ms)) {
+    step_set_number(c, SCOPE_TASK, task, "tries", c->i->tasks[task].tries + 1);
+    if (is_out_of_time || !retry_next(c->i, task, c->out->at_ms, &retry_at_ms)) {
         fail_task(c, task);
         return;
     }

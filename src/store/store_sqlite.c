@@ -7,8 +7,8 @@
  *
  * Releases of SQLite before 3.51.3 can lose a transaction when two connections checkpoint, or one
  * checkpoints while another starts the log anew, at the same moment. Here one connection does all
- * writes and all checkpoints, in one thread, and the others cannot write, so no release is affected.
- * 3.37 is the oldest release this is run against. */
+ * writes and all checkpoints, in one thread, and the others cannot write, so no release is
+ * affected. 3.37 is the oldest release this is run against. */
 #include "store/store_sqlite_int.h"
 
 #include <assert.h>
@@ -336,17 +336,16 @@ enum err store_sqlite_open(const char *dir, struct store **out,
     }
     struct store_sqlite *s = make_store();
     if (s == NULL || s->wake_fd < 0) {
-        snprintf(message, STORE_SQLITE_MESSAGE_BYTES, "cannot make the store: %s",
-                 strerror(errno));
+        snprintf(message, STORE_SQLITE_MESSAGE_BYTES, "cannot make the store: %s", strerror(errno));
         if (s != NULL) {
             close_store(&s->base);
         }
         return ERR_MEMORY;
     }
     enum err err = open_connections(s, dir, message);
-    if (err == ERR_NONE && (start_lane(&s->writer) != ERR_NONE ||
-                            start_lane(&s->reader) != ERR_NONE ||
-                            start_lane(&s->backup) != ERR_NONE)) {
+    if (err == ERR_NONE &&
+        (start_lane(&s->writer) != ERR_NONE || start_lane(&s->reader) != ERR_NONE ||
+         start_lane(&s->backup) != ERR_NONE)) {
         snprintf(message, STORE_SQLITE_MESSAGE_BYTES, "a thread cannot be started");
         err = ERR_MEMORY;
     }

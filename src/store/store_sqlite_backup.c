@@ -1,7 +1,7 @@
 /* A backup of the SQLite store: one consistent copy in a new file, while writing goes on. It has a
- * connection of its own, so that a long copy holds up neither commits nor reads; the write-ahead log
- * cannot start anew until the copy is done. The copy is made under another name and gets its own
- * only when it is whole and synced. */
+ * connection of its own, so that a long copy holds up neither commits nor reads; the write-ahead
+ * log cannot start anew until the copy is done. The copy is made under another name and gets its
+ * own only when it is whole and synced. */
 #include "store/store_sqlite_int.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* The data folder of the SQLite store: makes it, locks it against a second process, and keeps a note
- * beside the database of how far it has been acknowledged. Opening comes here first; the database
- * comes after.
+/* The data folder of the SQLite store: makes it, locks it against a second process, and keeps a
+ * note beside the database of how far it has been acknowledged. Opening comes here first; the
+ * database comes after.
  *
  * The note (in the lock file) is written after each commit and never synced, so it may lag behind
  * the database but never be ahead of it. A database that ends before its note has lost records, for

@@ -5,16 +5,18 @@
 
 #include "store/store_sqlite.h"
 
+#include "base/time.h"
+
 #include <pthread.h>
 #include <sqlite3.h>
 
-#define BATCH_REQUESTS_MAX 256             /* of one transaction */
-#define BATCH_BYTES_MAX (4 * 1024 * 1024)  /* of one transaction, at least one request */
-#define CHECKPOINT_PAGES 10000             /* pages in the WAL from which it is copied */
-#define CHECKPOINT_AGAIN_PAGES 1000        /* more, before it is tried again */
+#define BATCH_REQUESTS_MAX 256              /* of one transaction */
+#define BATCH_BYTES_MAX (4 * 1024 * 1024)   /* of one transaction, at least one request */
+#define CHECKPOINT_PAGES 10000              /* pages in the WAL from which it is copied */
+#define CHECKPOINT_AGAIN_PAGES 1000         /* more, before it is tried again */
 #define WAL_BYTES_KEPT (64LL * 1024 * 1024) /* of the WAL file after it starts anew */
-#define CACHE_KIB 4096                     /* pages a connection holds in memory */
-#define BUSY_MS 5000                       /* waiting for a lock that a foreign client holds */
+#define CACHE_KIB 4096                      /* pages a connection holds in memory */
+#define BUSY_MS 5000                        /* waiting for a lock that a foreign client holds */
 #define QUICK_CHECK_BYTES_MAX (16LL * 1024 * 1024) /* larger files are not read through at open */
 
 enum sql {
@@ -70,8 +72,8 @@ struct lane { /* a thread, what waits for it, and its connection */
     pthread_t thread;
     bool is_running;
     pthread_cond_t wake;
-    struct list waiting; /* under the store's lock */
-    sqlite3 *db;         /* this thread's alone once it runs; NULL in the backup lane */
+    struct list waiting;            /* under the store's lock */
+    sqlite3 *db;                    /* this thread's alone once it runs; NULL in the backup lane */
     sqlite3_stmt *stmts[SQL_COUNT]; /* prepared when first asked for */
     sqlite3_stmt *loose;            /* of a query made for one request */
 };
@@ -95,7 +97,8 @@ struct store_sqlite {
 
 /* --- store_sqlite_folder.c: the data folder and its lock --- */
 enum err folder_open(struct store_sqlite *s, const char *dir, uint64_t *known_pos, char *message);
-/* Notes beside the database how far it has been acknowledged. Not synced: it may lag, never lead. */
+/* Notes beside the database how far it has been acknowledged. Not synced: it may lag, never lead.
+ */
 void folder_note_pos(const struct store_sqlite *s);
 enum err folder_sync_parent(const char *file);
 
@@ -103,6 +106,7 @@ enum err folder_sync_parent(const char *file);
 /* Opens a connection as the writer (makes the file and upgrades it) or as a reader. */
 enum err schema_open_writer(struct store_sqlite *s, char *message);
 enum err schema_open_reader(const char *path, sqlite3 **db);
+extern const char *const schema_steps[STORE_SQLITE_FORMAT]; /* store_sqlite_tables.c */
 /* Brings the tables from their format to `count`: steps[n] leads from format n to n + 1. All steps
  * are one transaction. ERR_NEWER: the file's format is beyond `count`. */
 enum err schema_upgrade(sqlite3 *db, const char *const *steps, int count, char *message);

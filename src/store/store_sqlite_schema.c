@@ -1,5 +1,6 @@
-/* The settings and tables of the SQLite file. Opening comes here once for each connection, after the
- * folder is locked and before any thread runs; nothing here is called later.
+/* The settings of the SQLite file and the upgrade of its tables (store_sqlite_tables.c). Opening
+ * comes here once for each connection, after the folder is locked and before any thread runs;
+ * nothing here is called later.
  *
  * What is truth and what is cache is said in docs/storage.md. */
 #include "store/store_sqlite_int.h"
@@ -9,76 +10,6 @@
 #include <sys/stat.h>
 
 #define APPLICATION_ID 0x73776d31 /* "swm1", for file(1) and for whoever opens a wrong file */
-
-/* Generated columns spell times for readers and cost no space. */
-#define SPELLED(name) " TEXT AS (strftime('%Y-%m-%dT%H:%M:%fZ', " name " / 1000.0, 'unixepoch'))"
-
-/* steps[n] leads from format n to n + 1. A step is never edited once it is released. */
-static const char *const steps[STORE_SQLITE_FORMAT] = {
-    "CREATE TABLE events ("
-    " pos INTEGER PRIMARY KEY, instance TEXT NOT NULL, seq INTEGER NOT NULL,"
-    " at_ms INTEGER NOT NULL, event TEXT, verdict TEXT, record TEXT NOT NULL,"
-    " at" SPELLED("at_ms") ");"
-    "CREATE UNIQUE INDEX events_by_instance ON events (instance, seq);"
-
-    "CREATE TABLE instances ("
-    " n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, template TEXT, version INTEGER NOT NULL,"
-    " key TEXT, status TEXT, stage TEXT, business_status TEXT,"
-    " started_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL, wake_at_ms INTEGER,"
-    " is_open INTEGER NOT NULL, shares_key INTEGER NOT NULL, rev INTEGER NOT NULL, state TEXT,"
-    " started_at" SPELLED("started_at_ms") ", updated_at" SPELLED("updated_at_ms") ","
-    " wake_at" SPELLED("wake_at_ms") ");"
-    "CREATE UNIQUE INDEX instances_open ON instances (template, key)"
-    " WHERE is_open AND NOT shares_key AND key IS NOT NULL;"
-    "CREATE INDEX instances_by_start ON instances (started_at_ms);"
-    "CREATE INDEX instances_by_status ON instances (status, started_at_ms);"
-    "CREATE INDEX instances_by_template ON instances (template, started_at_ms);"
-    "CREATE INDEX instances_by_key ON instances (key, started_at_ms) WHERE key IS NOT NULL;"
-    "CREATE INDEX instances_by_wake ON instances (wake_at_ms) WHERE wake_at_ms IS NOT NULL;"
-
-    "CREATE TABLE counts (template TEXT NOT NULL, status TEXT NOT NULL, count INTEGER NOT NULL,"
-    " PRIMARY KEY (template, status)) WITHOUT ROWID;"
-    "CREATE TRIGGER instances_added AFTER INSERT ON instances BEGIN"
-    " INSERT INTO counts VALUES (coalesce(new.template, ''), coalesce(new.status, ''), 1)"
-    " ON CONFLICT DO UPDATE SET count = count + 1; END;"
-    "CREATE TRIGGER instances_moved AFTER UPDATE OF template, status ON instances"
-    " WHEN new.status IS NOT old.status OR new.template IS NOT old.template BEGIN"
-    " UPDATE counts SET count = count - 1 WHERE template = coalesce(old.template, '')"
-    " AND status = coalesce(old.status, '');"
-    " INSERT INTO counts VALUES (coalesce(new.template, ''), coalesce(new.status, ''), 1)"
-    " ON CONFLICT DO UPDATE SET count = count + 1; END;"
-    "CREATE TRIGGER instances_removed AFTER DELETE ON instances BEGIN"
-    " UPDATE counts SET count = count - 1 WHERE template = coalesce(old.template, '')"
-    " AND status = coalesce(old.status, ''); END;"
-
-    "CREATE TABLE ready ("
-    " queue TEXT NOT NULL, at_ms INTEGER NOT NULL, instance TEXT NOT NULL, task TEXT NOT NULL,"
-    " item INTEGER NOT NULL, PRIMARY KEY (queue, at_ms, instance, task, item)) WITHOUT ROWID;"
-    "CREATE INDEX ready_by_instance ON ready (instance);"
-
-    "CREATE TABLE payloads (digest BLOB PRIMARY KEY, body TEXT NOT NULL);"
-
-    "CREATE TABLE templates ("
-    " name TEXT NOT NULL, version INTEGER NOT NULL, alias TEXT, digest TEXT, source TEXT NOT NULL,"
-    " applied_by TEXT, note TEXT, applied_at_ms INTEGER NOT NULL,"
-    " applied_at" SPELLED("applied_at_ms") ");"
-    "CREATE UNIQUE INDEX templates_by_name ON templates (name, version);"
-    "CREATE INDEX templates_by_alias ON templates (alias) WHERE alias IS NOT NULL;"
-
-    "CREATE TABLE queues ("
-    " name TEXT PRIMARY KEY, attributes TEXT, created_at_ms INTEGER NOT NULL,"
-    " modified_at_ms INTEGER NOT NULL, created_at" SPELLED("created_at_ms") ","
-    " modified_at" SPELLED("modified_at_ms") ") WITHOUT ROWID;"
-
-    "CREATE TABLE messages ("
-    " n INTEGER PRIMARY KEY, queue TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL,"
-    " attributes TEXT, sent_at_ms INTEGER NOT NULL, visible_at_ms INTEGER NOT NULL,"
-    " sent_at" SPELLED("sent_at_ms") ", visible_at" SPELLED("visible_at_ms") ");"
-    "CREATE UNIQUE INDEX messages_by_id ON messages (queue, id);"
-    "CREATE INDEX messages_by_queue ON messages (queue, n);"
-
-    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;",
-};
 
 /* The first column of the first row, or `otherwise`. */
 static enum err ask_int(sqlite3 *db, const char *text, int64_t otherwise, int64_t *out)
@@ -127,9 +58,10 @@ static void say(char *message, const char *what, const char *detail)
 
 static enum err refuse_newer(int64_t format, int count, char *message)
 {
-    snprintf(message, STORE_SQLITE_MESSAGE_BYTES,
-             "the data have format %lld, written by a newer version of swm; this one reads up to %d",
-             (long long)format, count);
+    snprintf(
+        message, STORE_SQLITE_MESSAGE_BYTES,
+        "the data have format %lld, written by a newer version of swm; this one reads up to %d",
+        (long long)format, count);
     return ERR_NEWER;
 }
 
@@ -258,8 +190,9 @@ enum err schema_open_writer(struct store_sqlite *s, char *message)
         err = set_up(s->writer.db, &is_as_asked);
     }
     if (err != ERR_NONE) {
-        say(message, err == ERR_CORRUPT ? "swm.db is damaged; restore a backup"
-                                        : "the database cannot be opened",
+        say(message,
+            err == ERR_CORRUPT ? "swm.db is damaged; restore a backup"
+                               : "the database cannot be opened",
             s->writer.db != NULL ? sqlite3_errmsg(s->writer.db) : "memory is short");
         return err;
     }
@@ -268,7 +201,7 @@ enum err schema_open_writer(struct store_sqlite *s, char *message)
             "write-ahead log, synchronous=FULL");
         return ERR_STORE;
     }
-    err = schema_upgrade(s->writer.db, steps, STORE_SQLITE_FORMAT, message);
+    err = schema_upgrade(s->writer.db, schema_steps, STORE_SQLITE_FORMAT, message);
     return err != ERR_NONE ? err : check_whole(s->writer.db, s->path, message);
 }
 

@@ -176,8 +176,8 @@ void query_text(struct query *q, struct slice s)
     if (s.at == NULL) {
         note(q, sqlite3_bind_null(q->stmt, q->bound));
     } else if (s.len == 0 || is_text(s)) {
-        note(q, sqlite3_bind_text64(q->stmt, q->bound, s.len == 0 ? "" : s.at, s.len,
-                                    SQLITE_STATIC, SQLITE_UTF8));
+        note(q, sqlite3_bind_text64(q->stmt, q->bound, s.len == 0 ? "" : s.at, s.len, SQLITE_STATIC,
+                                    SQLITE_UTF8));
     } else {
         note(q, sqlite3_bind_blob64(q->stmt, q->bound, s.at, s.len, SQLITE_STATIC));
     }

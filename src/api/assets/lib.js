@@ -67,8 +67,7 @@ export async function get(path) {
 
 export async function getText(path) {
   const response = await ask(path);
-  if (!response.ok) throw new Refusal(`The server answered ${response.status}.`, response.status);
-  return response.text();
+  return response.ok ? response.text() : answer(response);
 }
 
 export async function post(path, body) {

@@ -1,0 +1,86 @@
+/* What the files of the HTTP server share: http.c (opening, the round), http_request.c (what comes
+ * in), http_check.c (what is let in) and http_reply.c (what goes out). */
+#ifndef SWM_API_HTTP_INT_H
+#define SWM_API_HTTP_INT_H
+
+#include "api/http.h"
+#include "base/list.h"
+
+#include <microhttpd.h>
+
+#define HTTP_HOSTS_MAX 32
+#define HTTP_HOST_BYTES_MAX 256
+
+enum request_stage {
+    REQUEST_HEADERS, /* the address is known, headers not yet looked at */
+    REQUEST_BODY,    /* the body comes in, to be kept or dropped */
+    REQUEST_HANDED,  /* the handler has it */
+    REQUEST_ANSWERED /* an answer is made; the library has it or will ask for it */
+};
+
+struct http_added {
+    const char *name;
+    char *value;
+    struct http_added *next;
+};
+
+struct http_request {
+    struct link link; /* among the server's open requests, or its spare ones */
+    struct http_server *server;
+    struct MHD_Connection *connection;
+    struct arena memory, *arena; /* arena: &memory, also where the request is const */
+    enum request_stage stage;
+    char *uri; /* as it was sent, on the heap; `raw_path` and `raw_query` point into it */
+    struct slice raw_path, raw_query, path, method, peer;
+    bool is_bad_uri;
+    char *body;
+    size_t body_len, body_cap;
+    enum err refused; /* why the body is dropped instead of kept */
+    const char *refused_why;
+    bool is_suspended, is_watched, is_dead, is_close;
+    struct MHD_Response *response;
+    unsigned status;
+    struct http_added *added;
+    void (*gone)(void *context);
+    void *gone_context, *data;
+    /* of a stream: bytes that wait for the client */
+    bool is_stream, is_ending;
+    char *out;
+    size_t out_len, out_sent, out_cap;
+};
+
+struct http_server {
+    struct MHD_Daemon *daemon;
+    int watch_fd; /* epoll: the library's own epoll, and connections whose end somebody awaits */
+    int port;
+    char hosts[HTTP_HOSTS_MAX][HTTP_HOST_BYTES_MAX];
+    size_t host_count;
+    void (*handle)(void *context, struct http_request *r);
+    void *context;
+    struct list open, spare;
+    size_t body_bytes; /* of all bodies held */
+    size_t watched;
+    bool is_closing;
+};
+
+/* http_request.c: callbacks of the library. */
+void *request_begin(void *server, const char *uri, struct MHD_Connection *connection);
+enum MHD_Result request_take(void *server, struct MHD_Connection *connection, const char *url,
+                             const char *method, const char *version, const char *data,
+                             size_t *size, void **request);
+void request_end(void *server, struct MHD_Connection *connection, void **request,
+                 enum MHD_RequestTerminationCode why);
+void request_free(struct http_request *r);
+/* Somebody waited for the request's answer, and nobody will read it. */
+void request_tell_gone(struct http_request *r);
+int request_fd(const struct http_request *r);
+
+/* http_check.c: Host, Origin, framing. ERR_NONE lets it in; *is_framing: where the request ends is
+ * in doubt, so that the connection can't go on. */
+enum err check_headers(const struct http_request *r, const char **why, bool *is_framing);
+
+/* http_reply.c */
+enum MHD_Result reply_queue(struct http_request *r);
+void reply_wake(struct http_request *r); /* lets the library look at it again */
+
+#endif

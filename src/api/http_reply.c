@@ -1,0 +1,186 @@
+/* Makes answers and streams and hands them to the library. Before it stands whoever answers, after
+ * it only the socket. It must never wait for a client: what a slow one has not read is bounded. */
+#include "api/http_int.h"
+
+#include "core/limits.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STREAM_BYTES_FIRST 4096
+
+void reply_wake(struct http_request *r)
+{
+    if (!r->is_suspended)
+        return;
+    r->is_suspended = false;
+    MHD_resume_connection(r->connection);
+}
+
+enum MHD_Result reply_queue(struct http_request *r)
+{
+    if (r->response == NULL)
+        return MHD_NO;
+    enum MHD_Result result = MHD_queue_response(r->connection, r->status, r->response);
+    MHD_destroy_response(r->response);
+    r->response = NULL;
+    return result;
+}
+
+void http_add(struct http_request *r, const char *name, struct slice value)
+{
+    struct http_added *added = arena_alloc(r->arena, sizeof *added);
+    added->name = name;
+    added->value = slice_text(r->arena, value);
+    added->next = r->added;
+    r->added = added;
+}
+
+/* What may run when a browser shows the answer as a document. */
+static const char *policy_of(const char *type)
+{
+    if (strncmp(type, "text/html", strlen("text/html")) == 0)
+        return "default-src 'self'; frame-ancestors 'none'; object-src 'none'; base-uri 'none'";
+    if (strncmp(type, "image/svg+xml", strlen("image/svg+xml")) == 0)
+        return "default-src 'none'; style-src 'unsafe-inline'";
+    return NULL;
+}
+
+static bool add_header(struct http_request *r, const char *name, const char *value)
+{
+    return MHD_add_response_header(r->response, name, value) == MHD_YES;
+}
+
+static bool add_headers(struct http_request *r, const char *type)
+{
+    bool is_cacheable = false, is_good = true;
+    for (const struct http_added *h = r->added; h != NULL; h = h->next) {
+        is_cacheable |= strcmp(h->name, "Cache-Control") == 0;
+        is_good &= add_header(r, h->name, h->value);
+    }
+    const char *policy = policy_of(type);
+    is_good &= add_header(r, "Content-Type", type);
+    is_good &= add_header(r, "X-Content-Type-Options", "nosniff");
+    if (!is_cacheable)
+        is_good &= add_header(r, "Cache-Control", "no-store");
+    if (policy != NULL)
+        is_good &= add_header(r, "Content-Security-Policy", policy);
+    if (r->is_close)
+        is_good &= add_header(r, "Connection", "close");
+    return is_good;
+}
+
+/* From here on the request is the library's: nobody's wish to know of its end is left. */
+static void finish_reply(struct http_request *r, int status, const char *type)
+{
+    r->status = (unsigned)status;
+    r->stage = REQUEST_ANSWERED;
+    if (r->response == NULL || !add_headers(r, type))
+        r->is_dead = true;
+    reply_wake(r);
+}
+
+void http_reply(struct http_request *r, int status, const char *type, struct slice body)
+{
+    assert(r->stage < REQUEST_ANSWERED);
+    http_on_gone(r, NULL, NULL);
+    void *bytes = (void *)(uintptr_t)body.at;
+    r->response = MHD_create_response_from_buffer(body.len, bytes, MHD_RESPMEM_MUST_COPY);
+    finish_reply(r, status, type);
+}
+
+void http_reply_json(struct http_request *r, int status, struct slice json)
+{
+    http_reply(r, status, "application/json", json);
+}
+
+void http_reply_error(struct http_request *r, enum err e, struct slice message, struct slice where)
+{
+    struct json_out o = json_out_new(r->arena, REASON_BYTES_MAX * 16);
+    json_object(&o);
+    json_key(&o, "error");
+    json_object(&o);
+    json_put_text(&o, "code", err_name(e));
+    json_put_string(&o, "message", message.at != NULL ? message : slice_of(err_text(e)));
+    if (where.at != NULL)
+        json_put_string(&o, "where", where);
+    json_object_end(&o);
+    json_object_end(&o);
+    if (err_http(e) == 503)
+        http_add(r, "Retry-After", SLICE("1"));
+    http_reply_json(r, err_http(e), json_out_slice(&o));
+}
+
+static ssize_t read_stream(void *context, uint64_t pos, char *out, size_t max)
+{
+    (void)pos;
+    struct http_request *r = context;
+    size_t left = r->out_len - r->out_sent;
+    if (r->is_dead)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (left == 0 && r->is_ending)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (left == 0) {
+        r->out_len = r->out_sent = 0;
+        r->is_suspended = true;
+        MHD_suspend_connection(r->connection);
+        return 0;
+    }
+    size_t count = left < max ? left : max;
+    memcpy(out, r->out + r->out_sent, count);
+    r->out_sent += count;
+    return (ssize_t)count;
+}
+
+void http_stream(struct http_request *r, const char *type)
+{
+    assert(r->stage < REQUEST_ANSWERED);
+    r->is_stream = true;
+    r->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BYTES_FIRST,
+                                                    read_stream, r, NULL);
+    finish_reply(r, 200, type);
+}
+
+/* Room behind what the client has not read yet. */
+static bool make_room(struct http_request *r, size_t more)
+{
+    if (r->out_sent > 0) {
+        memmove(r->out, r->out + r->out_sent, r->out_len - r->out_sent);
+        r->out_len -= r->out_sent;
+        r->out_sent = 0;
+    }
+    if (r->out_len + more <= r->out_cap)
+        return true;
+    size_t cap = r->out_cap == 0 ? STREAM_BYTES_FIRST : r->out_cap;
+    while (cap < r->out_len + more)
+        cap *= 2;
+    char *grown = cap <= STREAM_BYTES_MAX ? realloc(r->out, cap) : NULL;
+    if (grown == NULL)
+        return false;
+    r->out = grown;
+    r->out_cap = cap;
+    return true;
+}
+
+bool http_stream_put(struct http_request *r, struct slice bytes)
+{
+    assert(r->is_stream);
+    if (r->is_dead || r->is_ending)
+        return false;
+    if (!make_room(r, bytes.len)) {
+        http_stream_close(r);
+        return false;
+    }
+    memcpy(r->out + r->out_len, bytes.at, bytes.len);
+    r->out_len += bytes.len;
+    reply_wake(r);
+    return true;
+}
+
+void http_stream_close(struct http_request *r)
+{
+    assert(r->is_stream);
+    r->is_ending = true;
+    reply_wake(r);
+}
