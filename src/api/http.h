@@ -42,6 +42,8 @@ struct slice http_decode(const struct http_request *r, struct slice raw, bool is
 struct slice http_body(const struct http_request *r);
 struct slice http_header(const struct http_request *r, const char *name); /* absent: none */
 struct slice http_query(const struct http_request *r, const char *name);  /* decoded; absent: none */
+/* Iterates the names in the query, decoded: start with *cursor = 0 until false. */
+bool http_query_next(const struct http_request *r, size_t *cursor, struct slice *name);
 struct slice http_peer(const struct http_request *r); /* the client's address, for records */
 /* False once the client has gone: asked before something is handed to it. */
 bool http_is_connected(const struct http_request *r);

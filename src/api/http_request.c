@@ -346,6 +346,19 @@ struct slice http_query(const struct http_request *r, const char *name)
     return SLICE_NONE;
 }
 
+bool http_query_next(const struct http_request *r, size_t *cursor, struct slice *name)
+{
+    if (*cursor >= r->raw_query.len)
+        return false;
+    struct slice rest = {r->raw_query.at + *cursor, r->raw_query.len - *cursor};
+    struct slice pair, key, value;
+    slice_cut(rest, '&', &pair, &rest);
+    slice_cut(pair, '=', &key, &value);
+    *cursor += pair.len + 1;
+    *name = http_decode(r, key, true);
+    return true;
+}
+
 struct slice http_peer(const struct http_request *r)
 {
     const union MHD_ConnectionInfo *info =

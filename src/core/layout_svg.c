@@ -181,7 +181,7 @@ static void put_lane(struct text *o, const struct template *t, const struct layo
         put_pill(o, -(b->x + b->width - 14), b->y + 23, STAGE_ICONS[p->stage_status[s]], status);
     if (t->stages[s].task_count == 0)
         text_printf(o, "<text class=\"g-empty\" x=\"%d\" y=\"%d\">no tasks: passes through</text>",
-                    b->x + 20, b->y + 78);
+                    b->x + 20, b->y + 64);
     text_put_c(o, "</g>");
     if (s + 1 < t->stage_count)
         text_printf(o, "<path class=\"g-next\" d=\"M%d %dl7 8l-7 8\"/>", b->x + b->width + 14,

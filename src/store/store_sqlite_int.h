@@ -147,8 +147,6 @@ void read_request(struct lane *l, struct store_request *r);
 enum err read_list(struct lane *l, struct store_request *r);
 enum err read_ready(struct lane *l, struct store_request *r);
 enum err read_messages(struct lane *l, struct store_request *r);
-/* One more element at the end of an array in an arena, which moves as it grows. */
-void *read_grow(struct arena *a, void **items, uint32_t *count, size_t size);
 enum err read_row(const struct query *q, struct arena *a, struct store_row *row);
 void backup_request(struct lane *l, struct store_request *r);
 

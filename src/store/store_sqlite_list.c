@@ -4,6 +4,7 @@
  *
  * A cursor is the sort key of the last element given: what comes or goes meanwhile makes nothing
  * appear twice and nothing be skipped. To callers it is opaque. */
+#include "store/grow.h"
 #include "store/store_sqlite_int.h"
 
 #include "base/text.h"
@@ -108,7 +109,7 @@ enum err read_list(struct lane *l, struct store_request *r)
             r->next = text_slice(&t);
             break;
         }
-        struct store_row *row = read_grow(r->arena, &rows, &r->row_count, sizeof(*row));
+        struct store_row *row = grow_one(r->arena, &rows, &r->row_count, sizeof(*row));
         err = read_row(&q, r->arena, row);
         at_ms = row->started_at_ms;
         n = query_get_int(&q, 0);
@@ -177,7 +178,7 @@ enum err read_ready(struct lane *l, struct store_request *r)
             r->next = ready_cursor(r->arena, &last);
             break;
         }
-        struct store_ready *item = read_grow(r->arena, &items, &r->ready_count, sizeof(*item));
+        struct store_ready *item = grow_one(r->arena, &items, &r->ready_count, sizeof(*item));
         item->queue = query_copy(&q, r->arena, 0);
         item->at_ms = query_get_int(&q, 1);
         item->instance = query_copy(&q, r->arena, 2);
@@ -210,7 +211,7 @@ enum err read_messages(struct lane *l, struct store_request *r)
             r->next = text_slice(&t);
             break;
         }
-        struct store_message *m = read_grow(r->arena, &items, &r->message_count, sizeof(*m));
+        struct store_message *m = grow_one(r->arena, &items, &r->message_count, sizeof(*m));
         n = query_get_int(&q, 0);
         *m = (struct store_message){
             .queue = query_copy(&q, r->arena, 1),

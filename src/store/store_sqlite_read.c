@@ -3,24 +3,8 @@
  * hands it back afterwards. Each request is one short read transaction, so that a row and its
  * records belong together and the write-ahead log is never held for long. Nothing here can write:
  * the connection is open for reading only. */
+#include "store/grow.h"
 #include "store/store_sqlite_int.h"
-
-#include <string.h>
-
-void *read_grow(struct arena *a, void **items, uint32_t *count, size_t size)
-{
-    uint32_t n = *count;
-
-    if ((n & (n - 1)) == 0) { /* 0 or a power of two: it is full */
-        void *more = arena_array(a, n == 0 ? 1 : (size_t)n * 2, size);
-        if (n > 0) {
-            memcpy(more, *items, n * size);
-        }
-        *items = more;
-    }
-    *count = n + 1;
-    return (char *)*items + n * size;
-}
 
 /* LIMIT's operand: none of its own is -1. */
 static int64_t limit_of(const struct store_request *r)
@@ -31,7 +15,7 @@ static int64_t limit_of(const struct store_request *r)
 static struct store_row *add_row(struct store_request *r)
 {
     void *rows = r->rows;
-    struct store_row *row = read_grow(r->arena, &rows, &r->row_count, sizeof(*row));
+    struct store_row *row = grow_one(r->arena, &rows, &r->row_count, sizeof(*row));
 
     r->rows = rows;
     *row = (struct store_row){.wake_at_ms = TIME_NEVER};
@@ -41,7 +25,7 @@ static struct store_row *add_row(struct store_request *r)
 static void add_record(struct store_request *r, const struct query *q)
 {
     void *records = r->records;
-    struct store_record *rec = read_grow(r->arena, &records, &r->record_count, sizeof(*rec));
+    struct store_record *rec = grow_one(r->arena, &records, &r->record_count, sizeof(*rec));
 
     r->records = records;
     *rec = (struct store_record){
@@ -186,7 +170,7 @@ static enum err counts(struct lane *l, struct store_request *r)
     void *items = NULL;
 
     while (query_next(&q)) {
-        struct store_count *c = read_grow(r->arena, &items, &r->count_count, sizeof(*c));
+        struct store_count *c = grow_one(r->arena, &items, &r->count_count, sizeof(*c));
         c->template = query_copy(&q, r->arena, 0);
         c->status = query_copy(&q, r->arena, 1);
         c->count = (uint64_t)query_get_int(&q, 2);
@@ -269,7 +253,7 @@ static enum err templates(struct lane *l, struct store_request *r)
     void *items = NULL;
 
     while (query_next(&q)) {
-        struct store_template *t = read_grow(r->arena, &items, &r->template_count, sizeof(*t));
+        struct store_template *t = grow_one(r->arena, &items, &r->template_count, sizeof(*t));
         *t = (struct store_template){
             .name = query_copy(&q, r->arena, 0),
             .version = query_get_int(&q, 1),
@@ -291,7 +275,7 @@ static enum err queues(struct lane *l, struct store_request *r)
     void *items = NULL;
 
     while (query_next(&q)) {
-        struct store_queue *queue = read_grow(r->arena, &items, &r->queue_count, sizeof(*queue));
+        struct store_queue *queue = grow_one(r->arena, &items, &r->queue_count, sizeof(*queue));
         *queue = (struct store_queue){
             .name = query_copy(&q, r->arena, 0),
             .attributes = query_copy(&q, r->arena, 1),

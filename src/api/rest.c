@@ -1,0 +1,197 @@
+/* Opens the REST interface and leads each request to its handler. Before it stands the HTTP server,
+ * after it the table of addresses and the handlers. It must not know what a handler does. */
+#include "api/rest.h"
+
+#include "api/rest_int.h"
+#include "base/time.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static bool keep_text(struct slice s, char **out)
+{
+    if (s.at == NULL)
+        return true;
+    *out = strndup(s.at, s.len);
+    return *out != NULL;
+}
+
+enum err rest_open(const struct rest_config *config, struct rest **out)
+{
+    struct rest *x = calloc(1, sizeof *x);
+    if (x == NULL)
+        return ERR_MEMORY;
+    list_init(&x->waits);
+    list_init(&x->streams);
+    x->other = config->other;
+    x->other_context = config->other_context;
+    x->id_seed = config->seed;
+    if (!keep_text(config->data_folder, &x->data_folder) || !keep_text(config->store, &x->store) ||
+        !keep_text(config->node, &x->node)) {
+        rest_close(x);
+        return ERR_MEMORY;
+    }
+    *out = x;
+    return ERR_NONE;
+}
+
+void rest_connect(struct rest *x, struct flow *f, struct queue_front *q, struct http_server *s)
+{
+    x->flow = f;
+    x->queues = q;
+    x->http = s;
+}
+
+void rest_tell(void *rest, struct slice instance, const struct store_record *r)
+{
+    (void)r;
+    struct rest *x = rest;
+    wait_tell(x, instance);
+    stream_tell(x);
+}
+
+void rest_round(struct rest *x, int64_t now_ms)
+{
+    x->now_ms = now_ms;
+    wait_round(x);
+    stream_round(x);
+}
+
+int64_t rest_next(const struct rest *x)
+{
+    return time_min(wait_next(x), stream_next(x));
+}
+
+void rest_drain(struct rest *x)
+{
+    x->is_draining = true;
+    wait_end_all(x);
+    stream_end_all(x);
+}
+
+void rest_close(struct rest *x)
+{
+    assert(list_first(&x->waits) == NULL && list_first(&x->streams) == NULL);
+    free(x->data_folder);
+    free(x->store);
+    free(x->node);
+    free(x->head);
+    free(x);
+}
+
+static bool is_under(struct slice path, const char *top)
+{
+    size_t len = strlen(top);
+    return path.len >= len && memcmp(path.at, top, len) == 0 &&
+           (path.len == len || path.at[len] == '/');
+}
+
+/* A form or a text is what a page of another site can send without being asked; our own bodies have
+ * types that it can't. */
+static bool is_allowed_type(struct http_request *r)
+{
+    static const char *const types[] = {"application/json",
+                                        "application/cloudevents+json",
+                                        "application/cloudevents-batch+json",
+                                        "application/yaml",
+                                        "application/x-yaml",
+                                        "text/yaml",
+                                        "text/x-yaml"};
+    struct slice type = http_header(r, "Content-Type"), rest;
+    if (type.at == NULL)
+        return http_body(r).len == 0;
+    slice_cut(type, ';', &type, &rest);
+    type = slice_trim(type);
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (strlen(types[i]) == type.len && strncasecmp(types[i], type.at, type.len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_listed(const char *names, struct slice name)
+{
+    struct slice rest = slice_of(names), head;
+    while (rest.at != NULL) {
+        slice_cut(rest, ' ', &head, &rest);
+        if (head.len > 0 && slice_eq(head, name))
+            return true;
+    }
+    return false;
+}
+
+/* A filter that is misspelt must not look like one that matches everything. */
+static bool check_query(struct http_request *r, const struct route *row)
+{
+    struct slice name;
+    for (size_t cursor = 0; http_query_next(r, &cursor, &name);) {
+        if (name.len == 0 || is_listed(row->query, name))
+            continue;
+        rest_fail(r, ERR_INVALID, "the query has no \"%.*s\" here; it takes: %s",
+                  name.len > 64 ? 64 : (int)name.len, name.at,
+                  row->query[0] != '\0' ? row->query : "nothing");
+        return false;
+    }
+    return true;
+}
+
+static void refuse_address(struct http_request *r, struct slice allow)
+{
+    if (allow.at == NULL) {
+        http_reply_error(r, ERR_NOT_FOUND, SLICE("there is no such address; GET /v1 lists them"),
+                         SLICE_NONE);
+        return;
+    }
+    http_add(r, "Allow", allow);
+    http_reply_error(r, ERR_METHOD, SLICE_NONE, SLICE_NONE);
+}
+
+static bool is_read(struct http_request *r)
+{
+    return slice_eq_text(http_method(r), "GET") || slice_eq_text(http_method(r), "HEAD");
+}
+
+static void lead(struct rest *x, struct http_request *r)
+{
+    struct slice args[ROUTE_ARGS_MAX] = {{0}}, allow = SLICE_NONE;
+    const struct route *row = route_find(r, args, &allow);
+    if (row == NULL) {
+        if (allow.at == NULL && is_read(r) && !is_under(http_path(r), "/v1"))
+            rest_page(x, r, args);
+        else
+            refuse_address(r, allow);
+        return;
+    }
+    if (!is_read(r) && !is_allowed_type(r)) {
+        rest_fail(r, ERR_INVALID, "Content-Type must be application/json (or YAML for templates)");
+        return;
+    }
+    if (!check_query(r, row))
+        return;
+    if (row->role != ROLE_ANYBODY && !flow_is_ready(x->flow)) {
+        http_reply_error(r, ERR_OVERLOAD, SLICE("the server is starting"), SLICE_NONE);
+        return;
+    }
+    row->handle(x, r, args);
+}
+
+/* The SQS protocol is posted to / or to a queue's address, or, in its query form, got from there. */
+static bool is_for_other(const struct rest *x, struct http_request *r)
+{
+    if (x->other == NULL || is_under(http_path(r), "/v1"))
+        return false;
+    return slice_eq_text(http_method(r), "POST") || http_query(r, "Action").at != NULL;
+}
+
+void rest_handle(void *rest, struct http_request *r)
+{
+    struct rest *x = rest;
+    if (!is_for_other(x, r))
+        lead(x, r);
+    else if (flow_is_ready(x->flow))
+        x->other(x->other_context, r);
+    else
+        http_reply_error(r, ERR_OVERLOAD, SLICE("the server is starting"), SLICE_NONE);
+}

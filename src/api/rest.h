@@ -1,0 +1,34 @@
+/* The REST interface under /v1, the event stream, the page's files and the metrics. It turns HTTP
+ * requests into arrivals and reads of the engine, and the engine's answers into JSON. One thread;
+ * driven by serve's loop. docs/api.md says what each address takes and answers. */
+#ifndef SWM_API_REST_H
+#define SWM_API_REST_H
+
+#include "api/http.h"
+#include "flow/flow.h"
+#include "port/queue_front.h"
+
+struct rest;
+
+struct rest_config {
+    struct slice data_folder; /* where backups go; absent: nothing is on disk */
+    struct slice store, node; /* shown in the index */
+    /* Takes what is not ours: the SQS protocol. NULL: nobody does. */
+    void (*other)(void *context, struct http_request *r);
+    void *other_context;
+    uint64_t seed; /* random: ids of events that come without one */
+};
+
+enum err rest_open(const struct rest_config *config, struct rest **out) MUST_USE;
+/* What handlers work with; all of it before the first request. */
+void rest_connect(struct rest *x, struct flow *f, struct queue_front *q, struct http_server *s);
+void rest_handle(void *rest, struct http_request *r); /* http_config.handle */
+/* flow_config.tell: a record is durable. */
+void rest_tell(void *rest, struct slice instance, const struct store_record *r);
+void rest_round(struct rest *x, int64_t now_ms); /* streams and waits */
+int64_t rest_next(const struct rest *x);         /* when to call it again; TIME_NEVER */
+/* Ends streams and waits: clients come back to the next process. */
+void rest_drain(struct rest *x);
+void rest_close(struct rest *x);
+
+#endif

@@ -1,0 +1,121 @@
+/* Reads what handlers need from a request: its body as JSON, its query, who sent it. Before it
+ * stands the route table, after it the handlers. What it can't read it answers itself. */
+#include "api/rest_int.h"
+#include "base/time.h"
+#include "core/limits.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+void rest_fail(struct http_request *r, enum err e, const char *format, ...)
+{
+    char line[REASON_BYTES_MAX];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    size_t used = len < 0 ? 0 : (size_t)len < sizeof line ? (size_t)len : sizeof line - 1;
+    http_reply_error(r, e, (struct slice){line, used}, SLICE_NONE);
+}
+
+bool rest_take_object(struct http_request *r, yyjson_val **object)
+{
+    struct json_error why = {0, ""};
+    struct slice body = http_body(r);
+    if (body.len == 0)
+        body = SLICE("{}");
+    enum err e = json_read(http_arena(r), body, HTTP_BODY_BYTES_MAX, JSON_DEPTH_MAX, &why, object);
+    if (e == ERR_NONE && yyjson_is_obj(*object))
+        return true;
+    if (e == ERR_NONE)
+        rest_fail(r, ERR_INVALID, "the body must be a JSON object");
+    else
+        rest_fail(r, e, "the body is not JSON: %s at byte %zu", why.what, why.offset);
+    return false;
+}
+
+bool rest_take_count(struct http_request *r, const char *name, int64_t *out)
+{
+    struct slice s = http_query(r, name);
+    *out = 0;
+    if (s.at == NULL || (slice_to_int(s, out) && *out >= 0))
+        return true;
+    rest_fail(r, ERR_INVALID, "%s must be a whole number", name);
+    return false;
+}
+
+bool rest_take_limit(struct http_request *r, const char *name, uint32_t fallback, uint32_t *out)
+{
+    int64_t n = 0;
+    if (!rest_take_count(r, name, &n))
+        return false;
+    if (http_query(r, name).at == NULL)
+        n = fallback;
+    if (n < 1 || n > LIST_LIMIT_MAX) {
+        rest_fail(r, ERR_INVALID, "%s must be from 1 to %d", name, LIST_LIMIT_MAX);
+        return false;
+    }
+    *out = (uint32_t)n;
+    return true;
+}
+
+bool rest_take_time(struct http_request *r, const char *name, int64_t *at_ms)
+{
+    struct slice s = http_query(r, name);
+    *at_ms = 0;
+    if (s.at == NULL || time_parse(s, at_ms))
+        return true;
+    rest_fail(r, ERR_INVALID, "%s must be a time like 2026-11-23T12:00:00Z", name);
+    return false;
+}
+
+struct slice rest_source(const struct http_request *r)
+{
+    struct slice client = http_header(r, "X-SWM-Client");
+    if (slice_eq_text(client, "cli"))
+        return SLICE("cli");
+    return slice_eq_text(client, "page") ? SLICE("page") : SLICE("http");
+}
+
+struct slice rest_actor(const struct http_request *r)
+{
+    struct slice actor = http_header(r, "X-SWM-Actor");
+    if (actor.len == 0 || !slice_is_utf8(actor))
+        return http_peer(r);
+    while (actor.len > ACTOR_BYTES_MAX ||
+           (actor.len > 0 && !slice_is_utf8(actor)))
+        actor.len--;
+    return actor;
+}
+
+/* Ids of events that come without one: nobody can guess the seed, so nobody can take them first. */
+static struct slice make_id(struct rest *x, struct http_request *r)
+{
+    uint8_t digest[SHA256_BYTES];
+    uint64_t seed[3] = {x->id_seed, ++x->ids_made, (uint64_t)x->now_ms};
+    hash_sha256((struct slice){(const char *)seed, sizeof seed}, digest);
+    char *id = arena_alloc(http_arena(r), HASH_ID_CHARS);
+    hash_id(digest, id);
+    return (struct slice){id, HASH_ID_CHARS};
+}
+
+void rest_sign(struct rest *x, struct http_request *r, struct event *e, int64_t nth)
+{
+    e->source = rest_source(r);
+    e->actor = rest_actor(r);
+    if (e->id.len > 0)
+        return;
+    struct slice key = http_header(r, "Idempotency-Key");
+    if (key.len == 0 || key.len > EVENT_ID_BYTES_MAX - 8 || !slice_is_utf8(key)) {
+        e->id = make_id(x, r);
+    } else if (nth < 0) {
+        e->id = key;
+    } else {
+        struct text t = text_new(http_arena(r), EVENT_ID_BYTES_MAX);
+        text_put(&t, key);
+        text_put_char(&t, '/');
+        text_put_int(&t, nth);
+        e->id = text_slice(&t);
+    }
+}

@@ -1,0 +1,87 @@
+/* What the handlers of the REST interface share. */
+#ifndef SWM_API_REST_INT_H
+#define SWM_API_REST_INT_H
+
+#include "api/rest.h"
+#include "api/route.h"
+#include "base/list.h"
+
+struct rest {
+    struct flow *flow;
+    struct queue_front *queues;
+    struct http_server *http;
+    char *data_folder, *store, *node; /* data_folder NULL: none */
+    void (*other)(void *context, struct http_request *r);
+    void *other_context;
+    int64_t now_ms;
+    uint64_t id_seed, ids_made;
+    bool is_draining;
+    struct list waits;   /* wait.c */
+    struct list streams; /* stream.c */
+    char *head;          /* the cursor that streams at the end of the feed have; NULL: not known */
+    bool is_head_read, is_head_news;
+    int64_t head_read_at_ms;
+};
+
+/* rest_body.c: what comes in. Those that return false have answered. */
+bool rest_take_object(struct http_request *r, yyjson_val **object); /* no body: an empty object */
+bool rest_take_limit(struct http_request *r, const char *name, uint32_t fallback, uint32_t *out);
+bool rest_take_count(struct http_request *r, const char *name, int64_t *out); /* absent: 0 */
+bool rest_take_time(struct http_request *r, const char *name, int64_t *at_ms); /* absent: 0 */
+/* Fills in what the door knows: source, actor, and the id where the event has none. `nth`: which one
+ * of several in one request, from 0; -1: the only one. */
+void rest_sign(struct rest *x, struct http_request *r, struct event *e, int64_t nth);
+struct slice rest_source(const struct http_request *r);
+struct slice rest_actor(const struct http_request *r);
+
+/* rest_answer.c: what goes out. */
+struct asked { /* the context of an arrival; lives in the request's arena */
+    struct rest *rest;
+    struct http_request *request;
+    enum event_kind kind;
+    int64_t wait_ms; /* how long the answer to a start may wait for the end */
+};
+/* The members of an answer; the object around them is the caller's. */
+void rest_write_answer(struct json_out *o, enum event_kind kind, const struct flow_answer *a);
+int rest_status(const struct flow_answer *a);
+flow_reply rest_reply_arrival;     /* context: struct asked */
+flow_read_reply rest_reply_read;   /* context: the request; JSON */
+flow_read_reply rest_reply_svg;    /* the same; a picture */
+void rest_fail(struct http_request *r, enum err e, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void rest_read(struct rest *x, struct http_request *r, const struct flow_query *q);
+
+/* rest_event.c: one event of a stated kind from a body; instance absent: the body names it. */
+void rest_arrive_as(struct rest *x, struct http_request *r, enum event_kind kind,
+                    struct slice instance);
+
+/* wait.c: answers when the instance is finished or the time is over. */
+void wait_begin(const struct asked *asked, const struct flow_answer *a);
+void wait_tell(struct rest *x, struct slice instance);
+void wait_round(struct rest *x);
+int64_t wait_next(const struct rest *x);
+void wait_end_all(struct rest *x);
+
+/* stream.c: the event stream. */
+void stream_begin(struct rest *x, struct http_request *r);
+void stream_tell(struct rest *x);
+void stream_round(struct rest *x);
+int64_t stream_next(const struct rest *x);
+void stream_end_all(struct rest *x);
+
+/* Handlers, by file. */
+route_handler rest_template_list, rest_template_apply, rest_template_validate, rest_template_get,
+    rest_template_version, rest_template_graph, rest_template_version_graph, rest_template_diff,
+    rest_template_schema;
+route_handler rest_instance_list, rest_instance_start, rest_instance_get, rest_instance_events,
+    rest_instance_graph, rest_instance_explain, rest_instance_replay, rest_instance_pause,
+    rest_instance_resume, rest_instance_cancel;
+route_handler rest_event_post, rest_event_feed;
+route_handler rest_queue_list, rest_queue_receive, rest_queue_send, rest_queue_delete,
+    rest_queue_purge, rest_queue_peek;
+route_handler rest_task_inbox, rest_task_complete, rest_task_fail, rest_task_heartbeat,
+    rest_task_start, rest_task_pending;
+route_handler rest_index, rest_openapi, rest_stats, rest_verify, rest_backup, rest_health,
+    rest_ready, rest_page, metrics_show;
+
+#endif

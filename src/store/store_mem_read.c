@@ -1,0 +1,375 @@
+/* The reads of the memory store. Results are copies in the request's arena, so that whoever keeps
+ * one longer than the arena lives is found out. Orders and cursors are those of the SQLite driver.
+ * Nothing here may change what is kept. */
+#include "store/grow.h"
+#include "store/store_mem_int.h"
+
+#include "base/text.h"
+
+#include <stdlib.h>
+
+static int by_number(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int by_time(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+/* --- records --- */
+
+static int by_seq(const void *a, const void *b)
+{
+    return by_number(((const struct store_record *)a)->seq, ((const struct store_record *)b)->seq);
+}
+
+static int by_pos(const void *a, const void *b)
+{
+    return by_number(((const struct store_record *)a)->pos, ((const struct store_record *)b)->pos);
+}
+
+static void turn_around(struct store_record *records, uint32_t count)
+{
+    for (uint32_t i = 0; i < count / 2; i++) {
+        struct store_record t = records[i];
+        records[i] = records[count - 1 - i];
+        records[count - 1 - i] = t;
+    }
+}
+
+/* The chosen ones in order, cut at the limit, copied. */
+static void give_records(struct store_request *r, struct store_record *chosen, uint32_t count,
+                         int (*order)(const void *, const void *))
+{
+    if (count > 0) {
+        qsort(chosen, count, sizeof(*chosen), order);
+    }
+    if (r->newest_first) {
+        turn_around(chosen, count);
+    }
+    if (r->limit != 0 && count > r->limit) {
+        count = r->limit;
+    }
+    r->records = arena_array(r->arena, count, sizeof(*chosen));
+    r->record_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        mem_copy_record(r->arena, &r->records[i], &chosen[i]);
+    }
+}
+
+static enum err records(struct store_mem *s, struct store_request *r)
+{
+    const struct mem_instance *of = map_find(&s->instances, r->id);
+    uint32_t count = 0;
+
+    if (of == NULL) {
+        return ERR_NONE;
+    }
+    struct store_record *chosen = arena_array(r->arena, of->record_count, sizeof(*chosen));
+    for (uint32_t i = 0; i < of->record_count; i++) {
+        uint64_t seq = of->records[i].seq;
+        if (r->newest_first ? r->seq == 0 || seq < r->seq : seq >= r->seq) {
+            chosen[count++] = of->records[i];
+        }
+    }
+    give_records(r, chosen, count, by_seq);
+    return ERR_NONE;
+}
+
+static enum err feed(struct store_mem *s, struct store_request *r)
+{
+    struct store_record *chosen = arena_array(r->arena, s->data.feed_count, sizeof(*chosen));
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < s->data.feed_count; i++) {
+        uint64_t pos = s->data.feed[i].pos;
+        if (r->newest_first ? r->pos == 0 || pos < r->pos : pos > r->pos) {
+            chosen[count++] = s->data.feed[i];
+        }
+    }
+    give_records(r, chosen, count, by_pos);
+    r->last_pos = s->data.feed_count;
+    return ERR_NONE;
+}
+
+static const struct mem_instance *find_by_key(const struct store_mem *s,
+                                              const struct store_request *r)
+{
+    const struct mem_instance *best = NULL;
+
+    for (uint32_t i = 0; i < s->data.instance_count; i++) {
+        const struct mem_instance *it = s->data.instances[i];
+        if (it->row == NULL || it->row->key.at == NULL || !slice_eq(it->row->key, r->key) ||
+            (r->template.at != NULL && !slice_eq(it->row->template, r->template))) {
+            continue;
+        }
+        if (best == NULL || it->row->is_open > best->row->is_open ||
+            (it->row->is_open == best->row->is_open &&
+             it->row->started_at_ms >= best->row->started_at_ms)) {
+            best = it;
+        }
+    }
+    return best;
+}
+
+static enum err load(struct store_mem *s, struct store_request *r)
+{
+    const struct mem_instance *i =
+        r->id.at != NULL ? map_find(&s->instances, r->id) : find_by_key(s, r);
+    uint32_t count = 0;
+
+    if (i == NULL || (i->row == NULL && i->record_count == 0)) {
+        return ERR_NOT_FOUND;
+    }
+    if (i->row != NULL) {
+        r->rows = arena_array(r->arena, 1, sizeof(*r->rows));
+        r->row_count = 1;
+        mem_copy_row(r->arena, &r->rows[0], i->row);
+    }
+    struct store_record *chosen = arena_array(r->arena, i->record_count, sizeof(*chosen));
+    for (uint32_t k = 0; k < i->record_count; k++) {
+        if (i->row == NULL || i->records[k].seq > i->row->rev) {
+            chosen[count++] = i->records[k];
+        }
+    }
+    give_records(r, chosen, count, by_seq);
+    return ERR_NONE;
+}
+
+/* --- rows --- */
+
+static bool passes(const struct store_row *row, const struct store_filter *f)
+{
+    return (f->template.at == NULL || slice_eq(f->template, row->template)) &&
+           (f->status.at == NULL || slice_eq(f->status, row->status)) &&
+           (f->stage.at == NULL || slice_eq(f->stage, row->stage)) &&
+           (f->key.at == NULL || slice_eq(f->key, row->key)) &&
+           (f->business_status.at == NULL || slice_eq(f->business_status, row->business_status)) &&
+           (f->version == 0 || f->version == row->version) &&
+           (f->since_ms == 0 || row->updated_at_ms >= f->since_ms);
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct mem_instance *x = *(const struct mem_instance *const *)a;
+    const struct mem_instance *y = *(const struct mem_instance *const *)b;
+    int order = by_time(y->row->started_at_ms, x->row->started_at_ms);
+
+    return order != 0 ? order : by_number(y->n, x->n);
+}
+
+static int due_first(const void *a, const void *b)
+{
+    const struct mem_instance *x = *(const struct mem_instance *const *)a;
+    const struct mem_instance *y = *(const struct mem_instance *const *)b;
+    int order = by_time(x->row->wake_at_ms, y->row->wake_at_ms);
+
+    return order != 0 ? order : by_number(x->n, y->n);
+}
+
+/* "started_at_ms:n" of the last one given; absent: all come after it. */
+static enum err read_cursor(struct slice after, int64_t *at_ms, int64_t *n)
+{
+    struct slice head, tail;
+
+    *at_ms = *n = INT64_MAX;
+    if (after.at == NULL) {
+        return ERR_NONE;
+    }
+    slice_cut(after, ':', &head, &tail);
+    return tail.at != NULL && slice_to_int(head, at_ms) && slice_to_int(tail, n) ? ERR_NONE
+                                                                                 : ERR_INVALID;
+}
+
+static bool is_after(const struct mem_instance *i, int64_t at_ms, int64_t n)
+{
+    return i->row->started_at_ms < at_ms || (i->row->started_at_ms == at_ms && (int64_t)i->n < n);
+}
+
+static enum err list(struct store_mem *s, struct store_request *r)
+{
+    const struct mem_instance **chosen =
+        arena_array(r->arena, s->data.instance_count, sizeof(struct mem_instance *));
+    uint32_t count = 0;
+    int64_t at_ms, n;
+    enum err err = read_cursor(r->after, &at_ms, &n);
+
+    if (err != ERR_NONE) {
+        return err;
+    }
+    for (uint32_t i = 0; i < s->data.instance_count; i++) {
+        const struct mem_instance *it = s->data.instances[i];
+        if (it->row != NULL && is_after(it, at_ms, n) && passes(it->row, &r->filter)) {
+            chosen[count++] = it;
+        }
+    }
+    qsort(chosen, count, sizeof(struct mem_instance *), newest_first);
+    r->row_count = r->limit != 0 && count > r->limit ? r->limit : count;
+    r->rows = arena_array(r->arena, r->row_count, sizeof(*r->rows));
+    for (uint32_t i = 0; i < r->row_count; i++) {
+        mem_copy_row(r->arena, &r->rows[i], chosen[i]->row);
+        r->rows[i].state = SLICE_NONE;
+    }
+    if (count > r->row_count) {
+        const struct mem_instance *last = chosen[r->row_count - 1];
+        struct text t = text_new(r->arena, TIME_TEXT_BYTES * 2);
+        text_printf(&t, "%lld:%llu", (long long)last->row->started_at_ms,
+                    (unsigned long long)last->n);
+        r->next = text_slice(&t);
+    }
+    return ERR_NONE;
+}
+
+static enum err due(struct store_mem *s, struct store_request *r)
+{
+    const struct mem_instance **chosen =
+        arena_array(r->arena, s->data.instance_count, sizeof(struct mem_instance *));
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < s->data.instance_count; i++) {
+        const struct store_row *row = s->data.instances[i]->row;
+        if (row != NULL && row->wake_at_ms != TIME_NEVER && row->wake_at_ms <= r->at_ms) {
+            chosen[count++] = s->data.instances[i];
+        }
+    }
+    qsort(chosen, count, sizeof(struct mem_instance *), due_first);
+    r->row_count = r->limit != 0 && count > r->limit ? r->limit : count;
+    r->rows = arena_array(r->arena, r->row_count, sizeof(*r->rows));
+    for (uint32_t i = 0; i < r->row_count; i++) {
+        r->rows[i].id = mem_copy(r->arena, chosen[i]->id);
+        r->rows[i].template = mem_copy(r->arena, chosen[i]->row->template);
+        r->rows[i].wake_at_ms = chosen[i]->row->wake_at_ms;
+    }
+    return ERR_NONE;
+}
+
+static bool is_among(const struct store_request *r, struct slice id)
+{
+    for (uint32_t i = 0; i < r->row_count; i++) {
+        if (slice_eq(r->rows[i].id, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err behind(struct store_mem *s, struct store_request *r)
+{
+    uint64_t from = r->seq > s->data.folded_pos ? r->seq : s->data.folded_pos + 1;
+    void *rows = NULL;
+
+    r->folded_pos = s->data.folded_pos;
+    r->last_pos = s->data.feed_count;
+    for (uint64_t pos = from; pos <= s->data.feed_count; pos++) {
+        struct slice id = s->data.feed[pos - 1].instance;
+        if (is_among(r, id)) {
+            continue;
+        }
+        if (r->limit != 0 && r->row_count == r->limit) {
+            struct text t = text_new(r->arena, TIME_TEXT_BYTES);
+            text_put_int(&t, (int64_t)pos);
+            r->next = text_slice(&t);
+            break;
+        }
+        struct store_row *row = grow_one(r->arena, &rows, &r->row_count, sizeof(*row));
+        *row = (struct store_row){.id = mem_copy(r->arena, id), .wake_at_ms = TIME_NEVER};
+        r->rows = rows;
+    }
+    return ERR_NONE;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct store_count *x = a, *y = b;
+    int order = slice_compare(x->template, y->template);
+
+    return order != 0 ? order : slice_compare(x->status, y->status);
+}
+
+static struct slice text_of(struct slice s)
+{
+    return s.at == NULL ? SLICE("") : s;
+}
+
+static enum err counts(struct store_mem *s, struct store_request *r)
+{
+    void *items = NULL;
+
+    for (uint32_t i = 0; i < s->data.instance_count; i++) {
+        const struct store_row *row = s->data.instances[i]->row;
+        struct store_count *c = NULL;
+        for (uint32_t k = 0; k < r->count_count && row != NULL && c == NULL; k++) {
+            bool is_it = slice_eq(r->counts[k].template, text_of(row->template)) &&
+                         slice_eq(r->counts[k].status, text_of(row->status));
+            c = is_it ? &r->counts[k] : NULL;
+        }
+        if (c == NULL && row != NULL) {
+            c = grow_one(r->arena, &items, &r->count_count, sizeof(*c));
+            c->template = mem_copy(r->arena, text_of(row->template));
+            c->status = mem_copy(r->arena, text_of(row->status));
+            r->counts = items;
+        }
+        if (c != NULL) {
+            c->count++;
+        }
+    }
+    if (r->count_count > 0) {
+        qsort(r->counts, r->count_count, sizeof(*r->counts), by_name);
+    }
+    return ERR_NONE;
+}
+
+static enum err payloads(struct store_mem *s, struct store_request *r)
+{
+    for (uint32_t i = 0; i < r->payload_count; i++) {
+        struct slice digest = {(const char *)r->payloads[i].digest, SHA256_BYTES};
+        const struct store_payload *p = map_find(&s->payloads, digest);
+        r->payloads[i].text = p == NULL ? SLICE_NONE : mem_copy(r->arena, p->text);
+    }
+    return ERR_NONE;
+}
+
+static enum err meta(struct store_mem *s, struct store_request *r)
+{
+    const struct mem_meta *m = mem_find_meta(s, r->id);
+
+    r->value = m == NULL ? SLICE_NONE : mem_copy(r->arena, m->value);
+    return ERR_NONE;
+}
+
+static enum err back_up(struct store_mem *s, struct store_request *r)
+{
+    (void)s;
+    (void)r;
+    return ERR_STORE;
+}
+
+static enum err (*const reads[STORE_OP_COUNT])(struct store_mem *, struct store_request *) = {
+    [STORE_LOAD] = load,
+    [STORE_PAYLOADS] = payloads,
+    [STORE_RECORDS] = records,
+    [STORE_FEED] = feed,
+    [STORE_LIST] = list,
+    [STORE_COUNTS] = counts,
+    [STORE_DUE] = due,
+    [STORE_BEHIND] = behind,
+    [STORE_READY] = mem_read_ready,
+    [STORE_TEMPLATES] = mem_read_templates,
+    [STORE_QUEUES] = mem_read_queues,
+    [STORE_MESSAGES] = mem_read_messages,
+    [STORE_META] = meta,
+    [STORE_BACKUP] = back_up,
+};
+
+enum err mem_read(struct store_mem *s, struct store_request *r)
+{
+    r->rows = NULL;
+    r->records = NULL;
+    r->counts = NULL;
+    r->row_count = r->record_count = r->ready_count = r->template_count = 0;
+    r->queue_count = r->message_count = r->count_count = 0;
+    r->next = r->value = SLICE_NONE;
+    return reads[r->op](s, r);
+}

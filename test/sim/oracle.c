@@ -1,0 +1,276 @@
+/* What is allowed, read from the records alone by code that shares nothing with step: a flat walk
+ * over {"event","verdict","changes"}. It knows the rules of order, numbers and ends, not how they
+ * are brought about. */
+#include "sim.h"
+
+#include <string.h>
+
+#define WALK_BYTES_MAX (64u << 20)
+#define TASKS_SEEN_MAX 64
+
+struct walk {
+    struct sim *s;
+    struct slice instance;
+    const struct template *t;
+    struct oracle_task tasks[TASKS_SEEN_MAX];
+    struct slice status;
+    bool was_replayed_alone, was_cancelled, was_paused, was_timed_out;
+    yyjson_val *record;
+    struct slice event;
+    int64_t seq, at_ms;
+};
+
+static uint32_t read_records(struct sim *s, struct slice instance, struct store_record **out)
+{
+    struct store_request r = {.op = STORE_RECORDS, .arena = &s->scratch, .id = instance};
+    r.limit = 1000000;
+    faults_ask(s, &r);
+    *out = r.records;
+    return r.err == ERR_NONE ? r.record_count : 0;
+}
+
+static yyjson_val *parse(struct sim *s, struct slice bytes)
+{
+    yyjson_val *root;
+    if (json_read(&s->scratch, bytes, WALK_BYTES_MAX, 200, NULL, &root) != ERR_NONE) {
+        sim_fail(s, "a record is not JSON: %.*s", SLICE_ARG(bytes));
+        return NULL;
+    }
+    return root;
+}
+
+bool oracle_has(struct sim *s, struct slice instance, uint64_t seq, struct slice event_id,
+                enum verdict v)
+{
+    struct store_record *records;
+    arena_reset(&s->scratch);
+    uint32_t count = read_records(s, instance, &records);
+    if (seq == 0 || seq > count)
+        return false;
+    yyjson_val *root = parse(s, records[seq - 1].bytes);
+    return slice_eq(json_get_text(root, "id"), event_id) &&
+           slice_eq_text(json_get_text(root, "verdict"), vocab_name(VOCAB_VERDICT, (int)v));
+}
+
+static int task_of(const struct walk *w, struct slice path, struct slice *field)
+{
+    if (!slice_has_prefix(path, SLICE("tasks.")))
+        return -1;
+    struct slice name;
+    slice_cut((struct slice){path.at + 6, path.len - 6}, '.', &name, field);
+    for (uint32_t k = 0; k < w->t->task_count; k++)
+        if (slice_eq(w->t->tasks[k].id, name))
+            return (int)k;
+    return -1;
+}
+
+static bool is_status(const struct oracle_task *t, const char *status)
+{
+    return slice_eq_text(t->status, status);
+}
+
+static bool is_event(const struct walk *w, const char *event)
+{
+    return slice_eq_text(w->event, event);
+}
+
+#define BROKEN(w, what, name)                                                                      \
+    sim_fail((w)->s, "%s: instance %.*s seq %lld task %.*s", what, SLICE_ARG((w)->instance),       \
+             (long long)(w)->seq, SLICE_ARG(name))
+
+static bool is_completed_before(const struct walk *w, uint32_t task)
+{
+    const struct task *t = &w->t->tasks[task];
+    for (uint32_t k = 0; k < w->t->task_count; k++)
+        if (w->t->tasks[k].stage < t->stage && !is_status(&w->tasks[k], "COMPLETED"))
+            return false;
+    for (uint32_t k = 0; k < t->needs_count; k++)
+        if (!is_status(&w->tasks[t->needs[k]], "COMPLETED"))
+            return false;
+    return true;
+}
+
+/* A task goes out: after what it needs, not before its retry time, under the next number. */
+static void check_sent(struct walk *w, uint32_t task)
+{
+    struct oracle_task *t = &w->tasks[task];
+    struct slice name = w->t->tasks[task].name;
+    if (!w->was_replayed_alone && !is_completed_before(w, task))
+        BROKEN(w, "sent before what it needs is done", name);
+    if (is_status(t, "RETRYING") && is_event(w, "Wake") && w->at_ms < t->retry_at_ms)
+        BROKEN(w, "sent before its retry time", name);
+    if (is_status(t, "COMPLETED"))
+        BROKEN(w, "sent again although it is completed", name);
+    t->is_answered = false;
+}
+
+static void check_failed(struct walk *w, uint32_t task)
+{
+    const struct task *t = &w->t->tasks[task];
+    const struct oracle_task *o = &w->tasks[task];
+    bool is_used_up = o->failures >= (int64_t)t->retry.max_attempts;
+    bool is_final = slice_eq_text(o->error, "Timeout.total") ||
+                    slice_eq_text(o->error, "Final") || slice_eq_text(o->error, "ExpressionError");
+    if (!is_used_up && !is_final && t->retry.total_ms == 0)
+        BROKEN(w, "failed with attempts left", t->name);
+}
+
+static void set_task_status(struct walk *w, uint32_t task, struct slice status)
+{
+    struct oracle_task *t = &w->tasks[task];
+    struct slice name = w->t->tasks[task].name;
+    if (slice_eq_text(status, "SCHEDULED"))
+        check_sent(w, task);
+    bool is_outcome = slice_eq_text(status, "COMPLETED") || slice_eq_text(status, "RETRYING") ||
+                      slice_eq_text(status, "FAILED");
+    if (is_outcome && t->is_answered)
+        BROKEN(w, "a second outcome of one attempt", name);
+    if (is_outcome)
+        t->is_answered = true;
+    if (slice_eq_text(status, "COMPLETED") && !is_event(w, "TaskCompleted"))
+        BROKEN(w, "completed by another event than TaskCompleted", name);
+    if (slice_eq_text(status, "FAILED"))
+        check_failed(w, task);
+    if (slice_eq_text(status, "PENDING")) {
+        t->failures = 0;
+        t->is_answered = false;
+        if (!slice_has_prefix(w->event, SLICE("Replay")))
+            BROKEN(w, "taken back by something that is no replay", name);
+    }
+    t->status = status;
+}
+
+static void set_number(struct walk *w, uint32_t task, struct slice field, int64_t to)
+{
+    struct oracle_task *t = &w->tasks[task];
+    struct slice name = w->t->tasks[task].name;
+    if (slice_eq_text(field, "attempt")) {
+        if (to != 0 && to != t->attempt + 1)
+            BROKEN(w, "an attempt was skipped", name);
+        t->attempt = to;
+    } else if (slice_eq_text(field, "generation")) {
+        if (to != t->generation + 1 || !slice_has_prefix(w->event, SLICE("Replay")))
+            BROKEN(w, "a generation without a replay", name);
+        t->generation = to;
+    } else if (slice_eq_text(field, "tries")) {
+        t->failures = to;
+    } else if (slice_eq_text(field, "retry_at")) {
+        t->retry_at_ms = to;
+    }
+}
+
+static void set_instance_status(struct walk *w, struct slice status)
+{
+    bool is_all = true, is_any_failed = false;
+    for (uint32_t k = 0; k < w->t->task_count; k++) {
+        is_all = is_all && is_status(&w->tasks[k], "COMPLETED");
+        is_any_failed = is_any_failed || is_status(&w->tasks[k], "FAILED");
+    }
+    if (slice_eq_text(status, "COMPLETED") && !is_all)
+        BROKEN(w, "COMPLETED with work left", SLICE("-"));
+    bool is_timeout = w->t->timeout_ms > 0 && is_event(w, "Wake");
+    if (slice_eq_text(status, "FAILED") && !is_any_failed && !is_timeout)
+        BROKEN(w, "FAILED without a reason", SLICE("-"));
+    if (slice_eq_text(status, "CANCELLED") && !is_event(w, "CancelWorkflow"))
+        BROKEN(w, "CANCELLED by nobody", SLICE("-"));
+    if (slice_eq_text(status, "PAUSED") && !is_event(w, "PauseWorkflow"))
+        BROKEN(w, "PAUSED by nobody", SLICE("-"));
+    w->status = status;
+}
+
+static void take_change(struct walk *w, yyjson_val *change)
+{
+    struct slice path = json_get_text(change, "path"), field = SLICE_NONE;
+    yyjson_val *to = json_get(change, "to");
+    int64_t number;
+    int task = task_of(w, path, &field);
+    if (slice_eq_text(path, "status"))
+        set_instance_status(w, json_text(to));
+    else if (task >= 0 && slice_eq_text(field, "status"))
+        set_task_status(w, (uint32_t)task, json_text(to));
+    else if (task >= 0 && slice_eq_text(field, "error"))
+        w->tasks[task].error = json_text(to);
+    else if (task >= 0 && json_int(to, &number))
+        set_number(w, (uint32_t)task, field, number);
+}
+
+static void take_record(struct walk *w, const struct store_record *r, uint64_t expected)
+{
+    w->record = parse(w->s, r->bytes);
+    if (w->record == NULL)
+        return;
+    w->event = json_get_text(w->record, "event");
+    (void)json_get_int(w->record, "seq", &w->seq);
+    int64_t at_ms = 0;
+    (void)json_get_int(w->record, "at", &at_ms);
+    if (w->seq != (int64_t)expected)
+        BROKEN(w, "a gap in the records", SLICE("-"));
+    if (at_ms < w->at_ms)
+        BROKEN(w, "time ran backwards", SLICE("-"));
+    w->at_ms = at_ms;
+    yyjson_val *changes = json_get(w->record, "changes"), *change;
+    bool only = false;
+    (void)json_get_bool(json_get(w->record, "data"), "only", &only);
+    bool is_applied = slice_eq_text(json_get_text(w->record, "verdict"), "applied");
+    w->was_replayed_alone = w->was_replayed_alone || (only && is_applied);
+    if (changes != NULL && !is_applied)
+        BROKEN(w, "a verdict that is not applied changed something", SLICE("-"));
+    yyjson_arr_iter it = yyjson_arr_iter_with(changes);
+    while (changes != NULL && (change = yyjson_arr_iter_next(&it)) != NULL)
+        take_change(w, change);
+}
+
+static const struct template *template_of(struct sim *s, const struct store_record *first)
+{
+    yyjson_val *root = parse(s, first->bytes), *change;
+    yyjson_arr_iter it = yyjson_arr_iter_with(json_get(root, "changes"));
+    while (json_get(root, "changes") != NULL && (change = yyjson_arr_iter_next(&it)) != NULL)
+        for (unsigned k = 0; k < s->template_count; k++)
+            if (slice_eq_text(json_get_text(change, "path"), "template") &&
+                slice_eq(json_get_text(change, "to"), s->template_names[k]))
+                return s->templates[k];
+    return NULL;
+}
+
+static void walk(struct walk *w)
+{
+    struct store_record *records;
+    uint32_t count = read_records(w->s, w->instance, &records);
+    w->t = count == 0 ? NULL : template_of(w->s, &records[0]);
+    if (w->t == NULL) {
+        sim_fail(w->s, "no records of instance %.*s", SLICE_ARG(w->instance));
+        return;
+    }
+    for (uint32_t k = 0; k < w->t->task_count; k++)
+        w->tasks[k] = (struct oracle_task){.status = SLICE("PENDING"), .generation = 1};
+    for (uint32_t k = 0; k < count && w->s->failure == NULL; k++)
+        take_record(w, &records[k], k + 1);
+}
+
+void oracle_instance(struct sim *s, struct slice instance, struct slice *status)
+{
+    struct walk w = {.s = s, .instance = instance};
+    arena_reset(&s->scratch);
+    walk(&w);
+    *status = slice_copy(&s->arena, w.status);
+}
+
+bool oracle_is_sent(struct sim *s, const struct queue_message *m)
+{
+    struct walk w = {.s = s, .instance = m->instance};
+    struct slice field = SLICE_NONE;
+    arena_reset(&s->scratch);
+    walk(&w);
+    if (w.t == NULL)
+        return false;
+    struct text path = text_new(&s->scratch, 512);
+    text_put_c(&path, "tasks.");
+    text_put(&path, m->task);
+    text_put_c(&path, ".status");
+    int task = task_of(&w, text_slice(&path), &field);
+    if (task < 0)
+        return false;
+    const struct oracle_task *t = &w.tasks[task];
+    return m->generation < t->generation ||
+           (m->generation == t->generation && m->attempt <= t->attempt);
+}
