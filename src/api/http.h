@@ -69,6 +69,7 @@ void http_reply_error(struct http_request *r, enum err e, struct slice message,
  * client is too slow or gone, and the stream is being closed), http_on_gone ends it. */
 void http_stream(struct http_request *r, const char *type);
 bool http_stream_put(struct http_request *r, struct slice bytes);
+size_t http_stream_unread(const struct http_request *r); /* bytes that wait for the client */
 void http_stream_close(struct http_request *r);
 
 #endif

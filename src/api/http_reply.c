@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define STREAM_BYTES_FIRST 4096
+#define STREAM_BYTES_KEPT (64 * 1024) /* a larger buffer is given back when it is empty */
 
 void reply_wake(struct http_request *r)
 {
@@ -112,6 +113,16 @@ void http_reply_error(struct http_request *r, enum err e, struct slice message, 
     http_reply_json(r, err_http(e), json_out_slice(&o));
 }
 
+static void empty_stream(struct http_request *r)
+{
+    r->out_len = r->out_sent = 0;
+    if (r->out_cap <= STREAM_BYTES_KEPT)
+        return;
+    free(r->out);
+    r->out = NULL;
+    r->out_cap = 0;
+}
+
 static ssize_t read_stream(void *context, uint64_t pos, char *out, size_t max)
 {
     (void)pos;
@@ -122,7 +133,7 @@ static ssize_t read_stream(void *context, uint64_t pos, char *out, size_t max)
     if (left == 0 && r->is_ending)
         return MHD_CONTENT_READER_END_OF_STREAM;
     if (left == 0) {
-        r->out_len = r->out_sent = 0;
+        empty_stream(r);
         r->is_suspended = true;
         MHD_suspend_connection(r->connection);
         return 0;
@@ -142,9 +153,11 @@ void http_stream(struct http_request *r, const char *type)
     finish_reply(r, 200, type);
 }
 
-/* Room behind what the client has not read yet. */
+/* Room behind what the client has not read yet, which is at most the limit and one piece more. */
 static bool make_room(struct http_request *r, size_t more)
 {
+    if (http_stream_unread(r) > STREAM_BYTES_MAX)
+        return false;
     if (r->out_sent > 0) {
         memmove(r->out, r->out + r->out_sent, r->out_len - r->out_sent);
         r->out_len -= r->out_sent;
@@ -155,7 +168,7 @@ static bool make_room(struct http_request *r, size_t more)
     size_t cap = r->out_cap == 0 ? STREAM_BYTES_FIRST : r->out_cap;
     while (cap < r->out_len + more)
         cap *= 2;
-    char *grown = cap <= STREAM_BYTES_MAX ? realloc(r->out, cap) : NULL;
+    char *grown = realloc(r->out, cap);
     if (grown == NULL)
         return false;
     r->out = grown;
@@ -176,6 +189,11 @@ bool http_stream_put(struct http_request *r, struct slice bytes)
     r->out_len += bytes.len;
     reply_wake(r);
     return true;
+}
+
+size_t http_stream_unread(const struct http_request *r)
+{
+    return r->out_len - r->out_sent;
 }
 
 void http_stream_close(struct http_request *r)

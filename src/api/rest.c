@@ -4,8 +4,8 @@
 
 #include "api/rest_int.h"
 #include "base/time.h"
+#include "core/limits.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -25,6 +25,7 @@ enum err rest_open(const struct rest_config *config, struct rest **out)
         return ERR_MEMORY;
     list_init(&x->waits);
     list_init(&x->streams);
+    arena_init(&x->scratch, WORK_BYTES_MAX);
     x->other = config->other;
     x->other_context = config->other_context;
     x->id_seed = config->seed;
@@ -73,11 +74,10 @@ void rest_drain(struct rest *x)
 
 void rest_close(struct rest *x)
 {
-    assert(list_first(&x->waits) == NULL && list_first(&x->streams) == NULL);
+    arena_drop(&x->scratch);
     free(x->data_folder);
     free(x->store);
     free(x->node);
-    free(x->head);
     free(x);
 }
 

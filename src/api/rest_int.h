@@ -18,9 +18,10 @@ struct rest {
     bool is_draining;
     struct list waits;   /* wait.c */
     struct list streams; /* stream.c */
-    char *head;          /* the cursor that streams at the end of the feed have; NULL: not known */
-    bool is_head_read, is_head_news;
-    int64_t head_read_at_ms;
+    struct arena scratch; /* of one page of the feed */
+    uint32_t stream_reads;
+    bool is_stream_news;
+    int64_t stream_news_at_ms; /* when streams were last told */
 };
 
 /* rest_body.c: what comes in. Those that return false have answered. */

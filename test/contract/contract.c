@@ -35,6 +35,12 @@ void contract_check(bool is, const char *what, const char *file, int line)
     failed_line = line;
 }
 
+struct rig_request {
+    struct store_request request;
+    struct arena arena; /* its own: a driver's thread may work in it beside the test */
+    struct rig_request *next;
+};
+
 static void give_up(const char *what)
 {
     printf("not ok %s\n", what);
@@ -108,14 +114,15 @@ struct slice rig_text(struct rig *t, const char *format, ...)
 
 struct store_request *rig_request(struct rig *t, enum store_op op)
 {
-    struct store_request *r = arena_alloc(&t->arena, sizeof(*r));
+    struct rig_request *r = arena_alloc(&t->arena, sizeof(*r));
 
-    /* Each has an arena of its own, in which a driver's thread may work beside the test. */
-    r->arena = arena_alloc(&t->arena, sizeof(*r->arena));
-    arena_init(r->arena, SIZE_MAX);
-    r->op = op;
-    r->owner = t;
-    return r;
+    arena_init(&r->arena, SIZE_MAX);
+    r->request.arena = &r->arena;
+    r->request.op = op;
+    r->request.owner = t;
+    r->next = t->requests;
+    t->requests = r;
+    return &r->request;
 }
 
 void rig_submit(struct rig *t, struct store_request *r)
@@ -225,6 +232,9 @@ static int run(const struct contract *c, enum driver driver)
         rig_close(&t);
     }
     rig_remove_dir(t.dir);
+    for (struct rig_request *r = t.requests; r != NULL; r = r->next) {
+        arena_drop(&r->arena);
+    }
     arena_drop(&t.arena);
     if (failed_what != NULL) {
         printf("not ok %s: %s: %s:%d: %s\n", name, c->name, failed_file, failed_line, failed_what);

@@ -1,5 +1,6 @@
 /* The contract of the store port, as tests that every driver passes. A test registers itself; it is
- * run once for each driver, with a fresh empty store, and prints `ok DRIVER: NAME` or `not ok …`. */
+ * run once for each driver, with a fresh empty store, and prints `ok DRIVER: NAME` or `not ok …`.
+ */
 #ifndef SWM_TEST_CONTRACT_H
 #define SWM_TEST_CONTRACT_H
 
@@ -12,10 +13,13 @@
 
 enum driver { MEMORY = 1, SQLITE = 2, ALL = 3 };
 
+struct rig_request; /* a request with its arena */
+
 struct rig {
     enum driver driver;
     struct store *store;
-    struct arena arena; /* of requests, inputs and results; dropped after the test */
+    struct arena arena; /* of requests and inputs; dropped after the test, results too */
+    struct rig_request *requests;
     char dir[DIR_BYTES]; /* SQLite: the data folder, removed after the test */
     char message[256];
 };
@@ -59,8 +63,7 @@ enum err rig_do(struct rig *t, struct store_request *r);
 void rig_submit(struct rig *t, struct store_request *r);
 /* Waits until `count` more requests are done. */
 void rig_collect(struct rig *t, size_t count);
-struct slice rig_text(struct rig *t, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+struct slice rig_text(struct rig *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A commit of `count` records from `seq` on, without a row. */
 struct store_request *rig_commit(struct rig *t, const char *instance, uint64_t seq, uint32_t count);

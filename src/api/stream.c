@@ -1,0 +1,277 @@
+/* The event stream (server-sent events): each stream reads the feed from its own cursor, the past
+ * first and then, whenever records have come, what is new. Before it stands the route table, after
+ * it flow's feed. A client that reads slowly falls behind; it must not hold up others or memory. */
+#include "api/rest_int.h"
+
+#include "base/time.h"
+#include "core/limits.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE_EVENTS 50
+#define READS_MAX 8 /* pages asked for at one time */
+#define NEWS_EVERY_MS 20
+#define BUSY_RETRY_MS 100 /* when a client that has not read yet is looked at again */
+#define KEEPALIVE_MS 15000
+
+struct stream {
+    struct link link;
+    struct rest *rest;
+    struct http_request *request; /* NULL: its client has gone */
+    char *cursor;                 /* NULL: the end of the feed is not known yet */
+    char *verdict, *event, *instance; /* what to show; NULL: all */
+    int64_t said_at_ms;
+    bool is_news, is_reading;
+};
+
+static void drop(struct stream *s)
+{
+    list_remove(&s->rest->streams, &s->link);
+    free(s->cursor);
+    free(s->verdict);
+    free(s->event);
+    free(s->instance);
+    free(s);
+}
+
+/* While a page is being read the stream stays: it is the read's context. */
+static void lose_client(void *context)
+{
+    struct stream *s = context;
+    s->request = NULL;
+    if (!s->is_reading)
+        drop(s);
+}
+
+static void end(struct stream *s)
+{
+    struct http_request *r = s->request;
+    http_on_gone(r, NULL, NULL);
+    http_stream_close(r);
+    lose_client(s);
+}
+
+static bool say(struct stream *s, struct slice bytes)
+{
+    s->said_at_ms = s->rest->now_ms;
+    if (http_stream_put(s->request, bytes))
+        return true;
+    end(s);
+    return false;
+}
+
+static bool keep(struct slice s, char **out)
+{
+    *out = s.len > 0 ? strndup(s.at, s.len) : NULL;
+    return s.len == 0 || *out != NULL;
+}
+
+static bool open_stream(struct stream *s, struct slice after)
+{
+    struct http_request *r = s->request;
+    return keep(after, &s->cursor) && keep(http_query(r, "verdict"), &s->verdict) &&
+           keep(http_query(r, "event"), &s->event) && keep(http_query(r, "instance"), &s->instance);
+}
+
+void stream_begin(struct rest *x, struct http_request *r)
+{
+    struct slice after = http_header(r, "Last-Event-ID");
+    if (after.len == 0)
+        after = http_query(r, "after");
+    struct stream *s = x->streams.count < STREAMS_MAX && !x->is_draining ? calloc(1, sizeof *s) : NULL;
+    if (s == NULL) {
+        http_reply_error(r, ERR_OVERLOAD, SLICE("there are too many event streams"), SLICE_NONE);
+        return;
+    }
+    *s = (struct stream){.rest = x, .request = r, .is_news = true};
+    list_append(&x->streams, &s->link);
+    if (!open_stream(s, after)) {
+        drop(s);
+        http_reply_error(r, ERR_MEMORY, SLICE_NONE, SLICE_NONE);
+        return;
+    }
+    http_stream(r, "text/event-stream");
+    http_on_gone(r, lose_client, s);
+    (void)say(s, SLICE("retry: 2000\n\n"));
+}
+
+/* --- one page ---------------------------------------------------------------------------------- */
+
+struct page {
+    struct stream *stream;
+    struct slice json;
+    uint32_t count; /* events in it */
+    struct slice next;
+    struct text out;
+};
+
+static bool matches(const char *wanted, yyjson_val *record, const char *name)
+{
+    return wanted == NULL || slice_eq_text(json_get_text(record, name), wanted);
+}
+
+static void put_record(struct page *p, yyjson_val *record)
+{
+    const struct stream *s = p->stream;
+    p->count++;
+    p->next = json_get_text(record, "cursor");
+    if (!matches(s->verdict, record, "verdict") || !matches(s->event, record, "event") ||
+        !matches(s->instance, record, "instance"))
+        return;
+    text_put_c(&p->out, "id: ");
+    text_put(&p->out, p->next);
+    text_put_c(&p->out, "\ndata: ");
+    text_put(&p->out, json_write(p->out.arena, record));
+    text_put_c(&p->out, "\n\n");
+}
+
+static bool read_page(struct page *p, struct arena *a)
+{
+    yyjson_val *root;
+    if (json_read(a, p->json, WORK_BYTES_MAX, 2 * JSON_DEPTH_MAX, NULL, &root) != ERR_NONE)
+        return false;
+    bool is_seeking = p->stream->cursor == NULL;
+    yyjson_arr_iter it = yyjson_arr_iter_with(json_get(root, "events"));
+    for (yyjson_val *record; (record = yyjson_arr_iter_next(&it)) != NULL;) {
+        if (is_seeking)
+            p->next = json_get_text(record, "cursor");
+        else
+            put_record(p, record);
+    }
+    return true;
+}
+
+/* Takes the page's end as the stream's place, and says what it holds. */
+static void advance(struct page *p)
+{
+    struct stream *s = p->stream;
+    struct slice next = p->next.len > 0 ? p->next : SLICE("0");
+    if (p->next.len > 0 || s->cursor == NULL) {
+        char *cursor = strndup(next.at, next.len);
+        if (cursor == NULL) {
+            end(s);
+            return;
+        }
+        free(s->cursor);
+        s->cursor = cursor;
+    }
+    s->is_news |= p->count == PAGE_EVENTS;
+    if (p->out.len > 0)
+        (void)say(s, text_slice(&p->out));
+}
+
+static void take_page(void *context, enum err err, struct slice json)
+{
+    struct stream *s = context;
+    struct arena *a = &s->rest->scratch;
+    s->rest->stream_reads--;
+    s->is_reading = false;
+    if (s->request == NULL) {
+        drop(s);
+        return;
+    }
+    struct page *volatile p = NULL;
+    jmp_buf edge;
+    a->edge = &edge;
+    if (setjmp(edge) == 0) {
+        p = arena_alloc(a, sizeof *p);
+        *p = (struct page){.stream = s, .json = json, .out = text_new(a, WORK_BYTES_MAX)};
+        if (err != ERR_NONE || !read_page(p, a))
+            p = NULL;
+    } else {
+        p = NULL;
+    }
+    a->edge = NULL;
+    if (p != NULL)
+        advance(p);
+    else
+        end(s); /* its client comes back with the last cursor it saw */
+    arena_reset(a);
+}
+
+/* --- the round --------------------------------------------------------------------------------- */
+
+static void ask(struct stream *s)
+{
+    struct flow_query q = {.what = FLOW_FEED, .limit = PAGE_EVENTS, .after = slice_of(s->cursor)};
+    if (s->cursor == NULL) {
+        q.newest_first = true;
+        q.limit = 1;
+    }
+    s->is_news = false;
+    s->is_reading = true;
+    s->rest->stream_reads++;
+    list_remove(&s->rest->streams, &s->link); /* the next one comes first next time */
+    list_append(&s->rest->streams, &s->link);
+    flow_read(s->rest->flow, &q, take_page, s);
+}
+
+static bool is_free(const struct stream *s)
+{
+    return s->request != NULL && !s->is_reading;
+}
+
+static bool is_waiting(const struct stream *s)
+{
+    return is_free(s) && s->is_news && http_stream_unread(s->request) == 0;
+}
+
+static void work_on(struct rest *x, struct stream *s)
+{
+    if (is_waiting(s) && x->stream_reads < READS_MAX)
+        ask(s);
+    else if (is_free(s) && x->now_ms >= s->said_at_ms + KEEPALIVE_MS)
+        (void)say(s, SLICE(":\n\n"));
+}
+
+void stream_tell(struct rest *x)
+{
+    x->is_stream_news = true;
+}
+
+static void spread_news(struct rest *x)
+{
+    if (!x->is_stream_news || x->now_ms < x->stream_news_at_ms + NEWS_EVERY_MS)
+        return;
+    x->is_stream_news = false;
+    x->stream_news_at_ms = x->now_ms;
+    for (struct link *k = list_first(&x->streams); k != NULL; k = list_after(&x->streams, k))
+        LINK_OWNER(k, struct stream, link)->is_news = true;
+}
+
+void stream_round(struct rest *x)
+{
+    spread_news(x);
+    size_t count = x->streams.count;
+    for (struct link *k = list_first(&x->streams), *next; k != NULL && count > 0; k = next, count--) {
+        next = list_after(&x->streams, k);
+        work_on(x, LINK_OWNER(k, struct stream, link));
+    }
+}
+
+int64_t stream_next(const struct rest *x)
+{
+    int64_t next = TIME_NEVER;
+    if (x->streams.count > 0 && x->is_stream_news)
+        next = x->stream_news_at_ms + NEWS_EVERY_MS;
+    for (struct link *k = list_first(&x->streams); k != NULL; k = list_after(&x->streams, k)) {
+        const struct stream *s = LINK_OWNER(k, struct stream, link);
+        if (is_waiting(s) && x->stream_reads < READS_MAX)
+            return 0;
+        if (is_free(s))
+            next = time_min(next, s->is_news ? x->now_ms + BUSY_RETRY_MS
+                                             : s->said_at_ms + KEEPALIVE_MS);
+    }
+    return next;
+}
+
+void stream_end_all(struct rest *x)
+{
+    for (struct link *k = list_first(&x->streams), *next; k != NULL; k = next) {
+        struct stream *s = LINK_OWNER(k, struct stream, link);
+        next = list_after(&x->streams, k);
+        if (s->request != NULL)
+            end(s);
+    }
+}
