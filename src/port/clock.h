@@ -1,5 +1,5 @@
 /* The clock port. Read once per round of the loop; nothing else in swm reads a clock.
- * A backward jump of the wall clock is smoothed: time stands until it has caught up, so nothing
+ * A backward jump of the wall clock is smoothed: time goes slower until it is caught up, so nothing
  * fires twice; a forward jump makes due what is due by the wall clock. */
 #ifndef SWM_PORT_CLOCK_H
 #define SWM_PORT_CLOCK_H

@@ -1,0 +1,188 @@
+/* Reads what serve is to do. Before it stands the command line, after it serve.c. It must refuse
+ * what this version cannot keep safe. */
+#include "app/config.h"
+
+#include "base/slice.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum option_kind { OPTION_TEXT, OPTION_FLAG, OPTION_LIST };
+
+struct option {
+    const char *name, *env;
+    enum option_kind kind;
+    size_t offset;
+    const char *value; /* what stands for the value in the help */
+    const char *fallback;
+    const char *help;
+};
+
+static const struct option options[] = {
+    {"--data", "SWM_DATA", OPTION_TEXT, offsetof(struct config, data), "DIR", "./swm-data",
+     "where the data lie"},
+    {"--listen", "SWM_LISTEN", OPTION_TEXT, offsetof(struct config, listen), "ADDRESS:PORT",
+     "127.0.0.1:7960", "where to listen; port 0 takes a free one"},
+    {"--store", "SWM_STORE", OPTION_TEXT, offsetof(struct config, store), "sqlite|memory", "sqlite",
+     "what keeps the data; memory forgets them at the end"},
+    {"--queue", "SWM_QUEUE", OPTION_TEXT, offsetof(struct config, queue), "builtin", "builtin",
+     "where task messages go"},
+    {"--node", "SWM_NODE", OPTION_TEXT, offsetof(struct config, node), "NAME", "local",
+     "the name of this server in the records"},
+    {"--host", "SWM_HOST", OPTION_LIST, offsetof(struct config, hosts), "NAME", NULL,
+     "a further name that browsers may call this server; may be given again"},
+    {"--log-level", "SWM_LOG_LEVEL", OPTION_TEXT, offsetof(struct config, log_level),
+     "debug|info|warn|error", "info", "what is logged on standard error"},
+    {"--log-json", "SWM_LOG_JSON", OPTION_FLAG, offsetof(struct config, log_json), NULL, NULL,
+     "logs as JSON, a line each"},
+};
+
+#define OPTION_COUNT (sizeof options / sizeof options[0])
+
+static enum err set(struct config *c, const struct option *o, const char *value)
+{
+    char *place = (char *)c + o->offset;
+    if (o->kind == OPTION_FLAG) {
+        *(bool *)(void *)place = value[0] != '\0' && strcmp(value, "0") != 0;
+    } else if (o->kind == OPTION_TEXT) {
+        *(const char **)(void *)place = value;
+    } else if (c->host_count < CONFIG_HOSTS_MAX) {
+        c->hosts[c->host_count++] = value;
+    } else {
+        fprintf(stderr, "swm serve: %s is given more than %d times\n", o->name, CONFIG_HOSTS_MAX);
+        return ERR_INVALID;
+    }
+    return ERR_NONE;
+}
+
+static enum err read_environment(struct config *c)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const char *value = getenv(options[i].env);
+        if (value == NULL || value[0] == '\0')
+            value = options[i].fallback;
+        if (value != NULL && set(c, &options[i], value) != ERR_NONE)
+            return ERR_INVALID;
+    }
+    return ERR_NONE;
+}
+
+/* "--name" or "--name=value". */
+static const struct option *find_option(const char *arg, const char **value)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        size_t len = strlen(options[i].name);
+        if (strncmp(arg, options[i].name, len) != 0 || (arg[len] != '\0' && arg[len] != '='))
+            continue;
+        *value = arg[len] == '=' ? arg + len + 1 : NULL;
+        return &options[i];
+    }
+    return NULL;
+}
+
+static enum err complain(const char *arg)
+{
+    const char *near = NULL;
+    for (size_t i = 0; i < OPTION_COUNT && near == NULL; i++) {
+        if (slice_distance(slice_of(arg), slice_of(options[i].name), 2) <= 2)
+            near = options[i].name;
+    }
+    fprintf(stderr, "swm serve: there is no option %s%s%s\n", arg, near ? "; did you mean " : "",
+            near ? near : "");
+    return ERR_INVALID;
+}
+
+static enum err read_arguments(int argc, char **argv, struct config *c)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *value = NULL;
+        const struct option *o = find_option(argv[i], &value);
+        if (o == NULL)
+            return complain(argv[i]);
+        if (o->kind == OPTION_FLAG && value == NULL)
+            value = "1";
+        if (value == NULL && i + 1 < argc)
+            value = argv[++i];
+        if (value == NULL || value[0] == '\0') {
+            fprintf(stderr, "swm serve: %s needs a value: %s\n", o->name, o->value);
+            return ERR_INVALID;
+        }
+        if (set(c, o, value) != ERR_NONE)
+            return ERR_INVALID;
+    }
+    return ERR_NONE;
+}
+
+/* 127.0.0.0/8, ::1 and localhost: nobody else can reach these. */
+static bool is_loopback(const char *listen)
+{
+    char host[64];
+    const char *colon = strrchr(listen, ':');
+    size_t len = colon == NULL ? 0 : (size_t)(colon - listen);
+    if (len == 0 || len >= sizeof host)
+        return false;
+    memcpy(host, listen, len);
+    host[len] = '\0';
+    struct in_addr v4;
+    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
+}
+
+static enum err check_word(const char *name, const char *value, const char *const *words, int *which)
+{
+    for (*which = 0; words[*which] != NULL; (*which)++) {
+        if (strcmp(value, words[*which]) == 0)
+            return ERR_NONE;
+    }
+    fprintf(stderr, "swm serve: %s does not take \"%s\"; it takes:", name, value);
+    for (; *words != NULL; words++)
+        fprintf(stderr, " %s", *words);
+    fputc('\n', stderr);
+    return ERR_INVALID;
+}
+
+static enum err check(struct config *c)
+{
+    static const char *const stores[] = {"sqlite", "memory", NULL}, *const queues[] = {"builtin", NULL},
+                             *const levels[] = {"debug", "info", "warn", "error", NULL};
+    int which;
+    if (check_word("--store", c->store, stores, &which) != ERR_NONE ||
+        check_word("--queue", c->queue, queues, &which) != ERR_NONE ||
+        check_word("--log-level", c->log_level, levels, &which) != ERR_NONE)
+        return ERR_INVALID;
+    c->least = (enum log_level)which;
+    if (!is_loopback(c->listen)) {
+        fprintf(stderr,
+                "swm serve: --listen %s is refused: this version has no credentials, so it listens\n"
+                "only where nobody else can reach it, such as 127.0.0.1:7960 or [::1]:7960. For\n"
+                "others, put a proxy that checks who asks before it.\n",
+                c->listen);
+        return ERR_INVALID;
+    }
+    return ERR_NONE;
+}
+
+enum err config_read(int argc, char **argv, struct config *out)
+{
+    *out = (struct config){0};
+    enum err e = read_environment(out);
+    if (e == ERR_NONE)
+        e = read_arguments(argc, argv, out);
+    return e == ERR_NONE ? check(out) : e;
+}
+
+void config_help(void)
+{
+    puts("\noptions, each also as a variable of the environment (the option wins):");
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *o = &options[i];
+        char left[64];
+        (void)snprintf(left, sizeof left, "%s %s", o->name, o->value != NULL ? o->value : "");
+        printf("  %-33s %-14s %s", left, o->env, o->help);
+        if (o->fallback != NULL)
+            printf(" (%s)", o->fallback);
+        putchar('\n');
+    }
+}

@@ -1,0 +1,25 @@
+/* The options of serve: a table from which parsing, the environment and the help follow. */
+#ifndef SWM_APP_CONFIG_H
+#define SWM_APP_CONFIG_H
+
+#include "base/err.h"
+#include "base/log.h"
+
+#include <stddef.h>
+
+#define CONFIG_HOSTS_MAX 16
+
+struct config {
+    const char *data, *listen, *store, *queue, *node, *log_level;
+    const char *hosts[CONFIG_HOSTS_MAX];
+    size_t host_count;
+    bool log_json;
+    enum log_level least; /* what log_level says */
+};
+
+/* The command line over the environment (SWM_DATA …) over the defaults. ERR_INVALID: what is wrong
+ * has been said on standard error. Texts are the caller's argv and the environment. */
+enum err config_read(int argc, char **argv, struct config *out) MUST_USE;
+void config_help(void); /* the options, on standard output */
+
+#endif

@@ -1,0 +1,32 @@
+/* The drivers that a configuration names, wired to the engine. drivers.c is the only file that knows
+ * them. The engine and the queues share one store: what is finished is dealt out to whoever asked. */
+#ifndef SWM_APP_DRIVERS_H
+#define SWM_APP_DRIVERS_H
+
+#include "flow/flow.h"
+#include "port/queue_front.h"
+#include "port/store.h"
+
+struct drivers;
+
+#define DRIVERS_MESSAGE_BYTES 256
+
+/* `store`: "sqlite" or "memory"; `data`: the data folder. `message` says in a sentence for the user
+ * what is wrong, where there is more to say than the error does. */
+enum err drivers_open(const char *store, const char *data, struct drivers **out,
+                      char message[DRIVERS_MESSAGE_BYTES]) MUST_USE;
+struct store *drivers_store(struct drivers *d); /* the engine's view of the store */
+int drivers_wake_fd(const struct drivers *d);   /* readable when requests are finished; -1 */
+/* The built-in queues, connected to the engine. */
+enum err drivers_open_queue(struct drivers *d, struct flow *f, uint64_t seed) MUST_USE;
+struct queue_front *drivers_front(struct drivers *d);
+
+/* Collects what the store has finished and lets the queues do what is due. */
+void drivers_round(struct drivers *d, int64_t now_ms);
+int64_t drivers_next(const struct drivers *d);
+void drivers_drain(struct drivers *d); /* receives that wait are answered empty */
+/* First the store, which finishes what it has; then, after the engine, the rest. */
+void drivers_close_store(struct drivers *d);
+void drivers_close(struct drivers *d);
+
+#endif
