@@ -1,6 +1,7 @@
 /* Arenas: chunks from malloc, handed out from the front, given back all at once. */
 #include "base/arena.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -17,16 +18,16 @@ struct arena_chunk {
     _Alignas(16) unsigned char bytes[];
 };
 
-static unsigned long failing_after; /* 0: none fails */
+static atomic_ulong failing_after; /* 0: none fails */
 
 void arena_fail_after(unsigned long n)
 {
-    failing_after = n;
+    atomic_store(&failing_after, n);
 }
 
 static bool is_failing(void)
 {
-    return failing_after > 0 && --failing_after == 0;
+    return atomic_load(&failing_after) > 0 && atomic_fetch_sub(&failing_after, 1) == 1;
 }
 
 void arena_init(struct arena *a, size_t bytes_max)
@@ -96,16 +97,19 @@ static void free_from(struct arena_chunk *c)
     }
 }
 
+/* The newest chunk of a size worth keeping: one large unit of work doesn't hold its memory. */
 void arena_reset(struct arena *a)
 {
     struct arena_chunk *kept = a->chunk;
     a->used_bytes = 0;
+    while (kept != NULL && kept->size > KEPT_CHUNK_BYTES_MAX) {
+        struct arena_chunk *older = kept->older;
+        free(kept);
+        kept = older;
+    }
+    a->chunk = kept;
     if (kept == NULL)
         return;
-    if (kept->size > KEPT_CHUNK_BYTES_MAX) {
-        arena_drop(a);
-        return;
-    }
     free_from(kept->older);
     kept->older = NULL;
     kept->used = 0;

@@ -8,20 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* yyjson asks for memory through these; the size lies before each block, for realloc. */
-#define BLOCK_HEAD 16
-
+/* yyjson asks for memory through these. It holds nothing else, so a shortage may jump over it. */
 static void *give_block(void *context, size_t size)
 {
-    char *at = arena_alloc(context, size + BLOCK_HEAD);
-    memcpy(at, &size, sizeof size);
-    return at + BLOCK_HEAD;
+    return arena_alloc(context, size);
 }
 
 static void *grow_block(void *context, void *block, size_t old_size, size_t size)
 {
-    void *grown = give_block(context, size);
-    memcpy(grown, block, old_size < size ? old_size : size);
+    if (size <= old_size)
+        return block;
+    void *grown = arena_alloc(context, size);
+    memcpy(grown, block, old_size);
     return grown;
 }
 
@@ -158,6 +156,10 @@ struct slice json_get_text(yyjson_val *object, const char *name)
 
 bool json_int(yyjson_val *v, int64_t *out)
 {
+    if (yyjson_is_sint(v) || (yyjson_is_uint(v) && yyjson_get_uint(v) <= INT64_MAX)) {
+        *out = yyjson_get_sint(v);
+        return true;
+    }
     if (!yyjson_is_raw(v))
         return false;
     return slice_to_int((struct slice){yyjson_get_raw(v), yyjson_get_len(v)}, out);
@@ -193,22 +195,29 @@ struct json_out json_out_new(struct arena *a, size_t bytes_max)
     return (struct json_out){.text = text_new(a, bytes_max)};
 }
 
+#define OUT_DEPTH_MAX 64
+
+/* The innermost open level in has_item; outside of all levels there is no comma and no bit. */
+static uint64_t level_bit(const struct json_out *o)
+{
+    return o->depth == 0 ? 0 : UINT64_C(1) << (o->depth - 1);
+}
+
 /* A comma where an item came before on this level. */
 static void begin_item(struct json_out *o)
 {
-    uint64_t bit = 1ull << o->depth;
-    if ((o->has_item & bit) != 0 && o->depth > 0)
+    if ((o->has_item & level_bit(o)) != 0)
         text_put_char(&o->text, ',');
-    o->has_item |= bit;
+    o->has_item |= level_bit(o);
 }
 
 static void open_level(struct json_out *o, char bracket)
 {
     begin_item(o);
     text_put_char(&o->text, bracket);
-    assert(o->depth < 63);
+    assert(o->depth < OUT_DEPTH_MAX);
     o->depth++;
-    o->has_item &= ~(1ull << o->depth);
+    o->has_item &= ~level_bit(o);
 }
 
 static void close_level(struct json_out *o, char bracket)
@@ -243,7 +252,7 @@ void json_key_slice(struct json_out *o, struct slice name)
     begin_item(o);
     text_put_json(&o->text, name);
     text_put_char(&o->text, ':');
-    o->has_item &= ~(1ull << o->depth); /* its value gets no comma */
+    o->has_item &= ~level_bit(o); /* its value gets no comma */
 }
 
 void json_key(struct json_out *o, const char *name)

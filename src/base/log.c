@@ -2,6 +2,7 @@
  * that does not fit at once is dropped and counted. */
 #include "base/log.h"
 
+#include "base/slice.h"
 #include "base/time.h"
 
 #include <poll.h>
@@ -35,17 +36,42 @@ unsigned long log_dropped_count(void)
     return dropped;
 }
 
-/* Control characters, quotes and backslashes as \xNN: a line stays a line, in text and in JSON. */
+#define ESCAPE_BYTES 6
+
+/* What the character at s[0] is written as: itself (true), or the \u escape of *code. Controls,
+ * those of two bytes and the delete character too, would command a terminal. */
+static bool is_written_plain(struct slice s, size_t *len, unsigned *code)
+{
+    unsigned char c = (unsigned char)s.at[0];
+    *len = 1;
+    *code = c;
+    if (c < 0x80)
+        return c >= 0x20 && c != 0x7f && c != '\\' && (c != '"' || !sink.as_json);
+    *code = 0xfffd;
+    for (size_t k = 2; k <= 4 && k <= s.len; k++) {
+        if (!slice_is_utf8((struct slice){s.at, k}))
+            continue;
+        *len = k;
+        *code = (unsigned char)s.at[1];
+        return c != 0xc2 || *code >= 0xa0;
+    }
+    return false;
+}
+
+/* A line stays a line, in text and in JSON. */
 static void escape(const char *text, char *out, size_t size)
 {
-    size_t len = 0;
-    for (; *text != '\0' && len + 7 < size; text++) {
-        unsigned char c = (unsigned char)*text;
-        bool is_plain = c >= 0x20 && c != 0x7f && c != '\\' && (c != '"' || !sink.as_json);
-        if (is_plain)
-            out[len++] = (char)c;
-        else
-            len += (size_t)snprintf(out + len, size - len, "\\u%04x", c);
+    size_t len = 0, taken;
+    unsigned code;
+    for (struct slice s = slice_of(text); s.len > 0 && len + ESCAPE_BYTES < size;) {
+        if (is_written_plain(s, &taken, &code)) {
+            memcpy(out + len, s.at, taken);
+            len += taken;
+        } else {
+            len += (size_t)snprintf(out + len, size - len, "\\u%04x", code & 0xffff);
+        }
+        s.at += taken;
+        s.len -= taken;
     }
     out[len] = '\0';
 }
@@ -54,7 +80,7 @@ static void write_line(const char *line, size_t len)
 {
     struct pollfd out = {STDERR_FILENO, POLLOUT, 0};
     (void)pthread_mutex_lock(&sink.lock);
-    bool is_ready = poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0;
+    bool is_ready = poll(&out, 1, 0) == 1 && out.revents == POLLOUT; /* an error says more */
     if (!is_ready || write(STDERR_FILENO, line, len) != (ssize_t)len)
         sink.dropped++;
     (void)pthread_mutex_unlock(&sink.lock);

@@ -3,6 +3,7 @@
 #include "base/map.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define FIRST_CAPACITY 16
 
@@ -17,14 +18,52 @@ void map_drop(struct map *m)
     map_init(m, m->seed);
 }
 
-/* FNV-1a, then mixed with the seed so that colliding keys can't be prepared outside. */
+static uint64_t rotate(uint64_t n, int bits)
+{
+    return n << bits | n >> (64 - bits);
+}
+
+static void mix(uint64_t v[4])
+{
+    v[0] += v[1];
+    v[2] += v[3];
+    v[1] = rotate(v[1], 13) ^ v[0];
+    v[3] = rotate(v[3], 16) ^ v[2];
+    v[0] = rotate(v[0], 32);
+    v[2] += v[1];
+    v[0] += v[3];
+    v[1] = rotate(v[1], 17) ^ v[2];
+    v[3] = rotate(v[3], 21) ^ v[0];
+    v[2] = rotate(v[2], 32);
+}
+
+static void mix_in(uint64_t v[4], uint64_t word)
+{
+    v[3] ^= word;
+    mix(v);
+    v[0] ^= word;
+}
+
+/* SipHash-1-3 keyed with the seed: who doesn't know the seed can't prepare keys that collide,
+ * which a seed added to a plain hash would not prevent. */
 static uint64_t hash_of(const struct map *m, struct slice key)
 {
-    uint64_t h = slice_hash(key) ^ m->seed;
-    h ^= h >> 32;
-    h *= 0xd6e8feb86659fd93U;
-    h ^= h >> 32;
-    return h;
+    uint64_t v[4] = {m->seed ^ 0x736f6d6570736575U, ~m->seed ^ 0x646f72616e646f6dU,
+                     m->seed ^ 0x6c7967656e657261U, ~m->seed ^ 0x7465646279746573U};
+    uint64_t word;
+    size_t k = 0;
+    for (; key.len - k >= sizeof word; k += sizeof word) {
+        memcpy(&word, key.at + k, sizeof word);
+        mix_in(v, word);
+    }
+    word = 0;
+    if (k < key.len)
+        memcpy(&word, key.at + k, key.len - k);
+    mix_in(v, word ^ (uint64_t)key.len << 56);
+    v[2] ^= 0xff;
+    for (int round = 0; round < 3; round++)
+        mix(v);
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
 /* The slot of the key, or the free one where it would go. */

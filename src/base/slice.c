@@ -38,6 +38,8 @@ bool slice_has_suffix(struct slice s, struct slice suffix)
 {
     if (s.len < suffix.len)
         return false;
+    if (suffix.len == 0)
+        return true;
     return slice_eq((struct slice){s.at + (s.len - suffix.len), suffix.len}, suffix);
 }
 

@@ -178,8 +178,9 @@ static const char *xml_escape(unsigned char c)
 /* U+FFFE and U+FFFF are UTF-8 but no XML characters. */
 static bool is_xml_wide(struct slice s, size_t k)
 {
-    return !(k + 3 <= s.len && (unsigned char)s.at[k] == 0xef &&
-             (unsigned char)s.at[k + 1] == 0xbf && (unsigned char)s.at[k + 2] >= 0xbe);
+    struct slice here = {s.at + k, s.len - k};
+    return !slice_has_prefix(here, SLICE("\xef\xbf\xbe")) &&
+           !slice_has_prefix(here, SLICE("\xef\xbf\xbf"));
 }
 
 void text_put_xml(struct text *t, struct slice s)

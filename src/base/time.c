@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define DAY_MS (24LL * 3600 * 1000)
-#define MONTHS_OF_400_YEARS 146097LL /* days in 400 Gregorian years */
+#define DAYS_OF_400_YEARS 146097LL
 #define YEAR_MAX 9999
 #define DURATION_MAX_MS (3650LL * DAY_MS)
 
@@ -17,14 +17,14 @@ static int64_t days_of(int64_t year, int64_t month, int64_t day)
     int64_t era = (y >= 0 ? y : y - 399) / 400;
     int64_t of_era = y - era * 400;
     int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * MONTHS_OF_400_YEARS + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+    return era * DAYS_OF_400_YEARS + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
 static void civil_of(int64_t days, int64_t *year, int64_t *month, int64_t *day)
 {
     days += 719468;
-    int64_t era = (days >= 0 ? days : days - (MONTHS_OF_400_YEARS - 1)) / MONTHS_OF_400_YEARS;
-    int64_t of_era = days - era * MONTHS_OF_400_YEARS;
+    int64_t era = (days >= 0 ? days : days - (DAYS_OF_400_YEARS - 1)) / DAYS_OF_400_YEARS;
+    int64_t of_era = days - era * DAYS_OF_400_YEARS;
     int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
     int64_t of_year = of_era - (365 * y + y / 4 - y / 100);
     int64_t m = (5 * of_year + 2) / 153;
@@ -139,13 +139,16 @@ bool time_parse(struct slice s, int64_t *at_ms)
     (void)take_one_of(&r, ":");
     int64_t minute = take_digits(&r, 2);
     (void)take_one_of(&r, ":");
-    int64_t second = take_digits(&r, 2); /* 60 is a leap second and reads as the next minute */
+    int64_t second = take_digits(&r, 2); /* 60 is a leap second and reads as the next day */
     int64_t ms = take_fraction(&r), offset_ms = take_offset_ms(&r);
     if (r.is_bad || r.left.len > 0 || month < 1 || month > 12 || day < 1 ||
         day > days_in_month(year, month) || hour > 23 || minute > 59 || second > 60)
         return false;
-    *at_ms = days_of(year, month, day) * DAY_MS + ((hour * 60 + minute) * 60 + second) * 1000 +
-             ms - offset_ms;
+    int64_t whole_ms = days_of(year, month, day) * DAY_MS +
+                       ((hour * 60 + minute) * 60 + second) * 1000 - offset_ms;
+    if (second == 60 && whole_ms % DAY_MS != 0)
+        return false; /* leap seconds end a day of UTC */
+    *at_ms = whole_ms + ms;
     return true;
 }
 
@@ -201,8 +204,8 @@ static bool add_part(const struct number *n, int64_t each_ms, int64_t *total_ms)
     int64_t part_ms;
     if (each_ms == 0 || __builtin_mul_overflow(n->whole, each_ms, &part_ms))
         return false;
-    if (n->fraction * each_ms % n->scale != 0)
-        return false; /* not a whole number of milliseconds */
+    if (part_ms > DURATION_MAX_MS || n->fraction * each_ms % n->scale != 0)
+        return false; /* too long, or not a whole number of milliseconds */
     part_ms += n->fraction * each_ms / n->scale;
     return !__builtin_add_overflow(*total_ms, part_ms, total_ms) && *total_ms <= DURATION_MAX_MS;
 }
@@ -249,10 +252,11 @@ static int64_t iso_unit_ms(char unit, bool is_time)
     }
 }
 
-/* "P1DT2H30M", without years and months. */
+/* "P1DT2H30M", without years and months, the larger unit first. */
 static bool parse_iso(struct slice s, int64_t *ms)
 {
     bool is_time = false, has_part = false;
+    int64_t last_ms = INT64_MAX;
     s.at++;
     s.len--;
     while (s.len > 0) {
@@ -264,8 +268,12 @@ static bool parse_iso(struct slice s, int64_t *ms)
             continue;
         }
         struct number n;
-        if (!take_number(&s, &n) || s.len == 0 || !add_part(&n, iso_unit_ms(s.at[0], is_time), ms))
+        if (!take_number(&s, &n) || s.len == 0)
             return false;
+        int64_t each_ms = iso_unit_ms(s.at[0], is_time);
+        if (each_ms >= last_ms || !add_part(&n, each_ms, ms))
+            return false;
+        last_ms = each_ms;
         has_part = true;
         s.at++;
         s.len--;

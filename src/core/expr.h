@@ -2,7 +2,8 @@
  * the braces is a plain path of jq (`.input.items[0].name`, `.tasks.t.output["a b"]`). A string
  * that is one expression alone becomes the value itself, whatever its type; inside a longer string
  * the value is inserted as text (a string without quotes, other values as JSON, null as nothing).
- * A path into what is not there gives null; into a value of the wrong type it is an error. */
+ * `$${` stands for `${` itself. A path into what is not there gives null; into a value of the wrong
+ * type it is an error. Keys of objects hold no expressions. */
 #ifndef SWM_CORE_EXPR_H
 #define SWM_CORE_EXPR_H
 
@@ -23,8 +24,9 @@ struct expr_scope {
 /* Compiles a JSON value given as JSON text. ERR_INVALID: *why says what is wrong (arena). */
 enum err expr_compile(struct arena *a, struct slice json, const struct expr **out,
                       struct slice *why) MUST_USE;
-/* Calls `visit` for each path used, as slices: root "input" or "tasks", and for the latter the
- * task's name. For validation: does the task exist, does it come before? */
+struct slice expr_source(const struct expr *e); /* as compact JSON */
+/* Calls `visit` once for each thing that paths start from, as slices: root "input" or "tasks", and
+ * for the latter the task's name. For validation: does the task exist, does it come before? */
 void expr_each_path(const struct expr *e,
                     void (*visit)(void *context, struct slice root, struct slice task),
                     void *context);

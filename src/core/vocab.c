@@ -36,6 +36,12 @@ const char *vocab_name(enum vocab table, int word)
     return tables[table].names[word];
 }
 
+int vocab_count(enum vocab table)
+{
+    assert(table < VOCAB_COUNT);
+    return tables[table].count;
+}
+
 int vocab_find(enum vocab table, struct slice name)
 {
     assert(table < VOCAB_COUNT);

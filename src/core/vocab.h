@@ -100,6 +100,7 @@ enum vocab {
 
 /* The spelling of `word` in a table; the word must be in it. Static memory. */
 const char *vocab_name(enum vocab table, int word);
+int vocab_count(enum vocab table);
 /* The word spelled so, or -1. Case counts. */
 int vocab_find(enum vocab table, struct slice name);
 /* The nearest spelling within two edits, or NULL: for "did you mean". */

@@ -103,7 +103,7 @@ struct store_filter { /* absent or 0: not asked */
 
 struct store_request {
     enum store_op op;
-    enum err err; /* the result */
+    enum err err;        /* the result */
     struct arena *arena; /* for results */
     void *owner;         /* the submitter's */
     struct link link;    /* the store's while it has the request */
@@ -111,11 +111,11 @@ struct store_request {
     struct slice id;  /* instance; template name; queue; meta key; file name (BACKUP) */
     struct slice key; /* LOAD without id: business key; META: the value to insert (absent: read) */
     struct slice template; /* LOAD without id: template; absent: any */
-    uint64_t seq;          /* RECORDS: from this one on (0 and 1 alike); BEHIND: from this position */
-    uint64_t pos;          /* FEED: after this position */
-    int64_t at_ms;         /* DUE: due at or before */
-    uint32_t limit;        /* RECORDS FEED LIST DUE READY BEHIND MESSAGES: so many; 0: all */
-    bool newest_first;     /* RECORDS, FEED: from the end: seq, pos mean "before" (0: the end) */
+    uint64_t seq;      /* RECORDS: from this one on (0 and 1 alike); BEHIND: from this position */
+    uint64_t pos;      /* FEED: after this position */
+    int64_t at_ms;     /* DUE: due at or before */
+    uint32_t limit;    /* RECORDS FEED LIST DUE READY BEHIND MESSAGES: so many; 0: all */
+    bool newest_first; /* RECORDS, FEED: from the end: seq, pos mean "before" (0: the end) */
     struct store_filter filter; /* LIST */
     struct slice after; /* LIST, MESSAGES, READY: cursor of the previous answer; absent: from the
                            start */
@@ -135,17 +135,18 @@ struct store_request {
     uint32_t template_count;
     struct store_queue *queues; /* QUEUE_PUT: 1; result of QUEUES */
     uint32_t queue_count;
-    struct store_message *messages; /* MESSAGE_PUT; MESSAGE_DELETE (queue, id); result of MESSAGES */
+    struct store_message
+        *messages; /* MESSAGE_PUT; MESSAGE_DELETE (queue, id); result of MESSAGES */
     uint32_t message_count;
     struct store_count *counts; /* result of COUNTS */
     uint32_t count_count;
-    struct slice next;       /* result of LIST, MESSAGES, READY: cursor to go on; of BEHIND: the
-                                position (decimal) to go on from in `seq`; absent: at the end */
-    struct slice value;      /* result of META: what is stored; COMMIT's ERR_EXISTS: the id of the
-                                open instance that has the key */
-    uint64_t folded_pos;     /* ROWS: all records up to this position are in rows (0: not said);
-                                results of BEHIND */
-    uint64_t last_pos;       /* result of COMMIT (of its last record), FEED, BEHIND: newest position */
+    struct slice next;   /* result of LIST, MESSAGES, READY: cursor to go on; of BEHIND: the
+                            position (decimal) to go on from in `seq`; absent: at the end */
+    struct slice value;  /* result of META: what is stored; COMMIT's ERR_EXISTS: the id of the
+                            open instance that has the key */
+    uint64_t folded_pos; /* ROWS: all records up to this position are in rows (0: not said);
+                            results of BEHIND */
+    uint64_t last_pos;   /* result of COMMIT (of its last record), FEED, BEHIND: newest position */
 };
 
 struct store_count {

@@ -17,7 +17,7 @@
 #define WAL_BYTES_KEPT (64LL * 1024 * 1024) /* of the WAL file after it starts anew */
 #define CACHE_KIB 4096                      /* pages a connection holds in memory */
 #define BUSY_MS 5000                        /* waiting for a lock that a foreign client holds */
-#define QUICK_CHECK_BYTES_MAX (16LL * 1024 * 1024) /* larger files are not read through at open */
+#define QUICK_CHECK_BYTES_MAX (8LL * 1024 * 1024) /* larger files are not read through at open */
 
 enum sql {
     SQL_BEGIN,

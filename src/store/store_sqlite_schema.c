@@ -127,6 +127,7 @@ static enum err check_whole(sqlite3 *db, const char *path, char *message)
         return ERR_NONE;
     }
     enum err err = ask_is(db, "PRAGMA quick_check(1)", "ok", &is_whole);
+    sqlite3_db_release_memory(db); /* the pages it read need not stay */
     if (err == ERR_NONE && !is_whole) {
         err = ERR_CORRUPT;
     }

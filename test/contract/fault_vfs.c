@@ -5,6 +5,9 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <string.h>
+#include <time.h>
+
+#define PATIENCE_S 60 /* only a test that hangs waits so long */
 
 struct fault_file {
     sqlite3_file base;
@@ -198,13 +201,19 @@ void fault_vfs_hold_syncs(bool holds)
     set(&syncs_hold, holds);
 }
 
-void fault_vfs_wait_held(void)
+bool fault_vfs_wait_held(void)
 {
+    struct timespec until;
+    int rc = 0;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE_S;
     pthread_mutex_lock(&lock);
-    while (!is_held) {
-        pthread_cond_wait(&changed, &lock);
+    while (!is_held && rc == 0) {
+        rc = pthread_cond_timedwait(&changed, &lock, &until);
     }
     pthread_mutex_unlock(&lock);
+    return rc == 0;
 }
 
 unsigned long fault_vfs_sync_count(void)

@@ -14,8 +14,8 @@ void fault_vfs_set_full(bool is_full);
 void fault_vfs_fail_syncs(bool fails);
 /* While it is held, a sync of a write-ahead log does not return. */
 void fault_vfs_hold_syncs(bool holds);
-/* Waits until a sync is held. */
-void fault_vfs_wait_held(void);
+/* Waits until a sync is held; false: none came. */
+bool fault_vfs_wait_held(void);
 unsigned long fault_vfs_sync_count(void);
 
 #endif

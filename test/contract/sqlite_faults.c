@@ -30,7 +30,7 @@ CONTRACT(SQLITE, a_commit_is_not_reported_before_its_sync_has_returned)
     open_with_faults(t);
     fault_vfs_hold_syncs(true);
     rig_submit(t, rig_commit(t, "a", 1, 1));
-    fault_vfs_wait_held();
+    CHECK(fault_vfs_wait_held());
     struct pollfd p = {.fd = t->store->ops->wake_fd(t->store), .events = POLLIN};
     CHECK(poll(&p, 1, 0) == 0);
     CHECK(t->store->ops->complete(t->store, done, 1) == 0);
@@ -47,7 +47,7 @@ CONTRACT(SQLITE, what_gathers_during_a_sync_shares_the_next)
     open_with_faults(t);
     fault_vfs_hold_syncs(true);
     rig_submit(t, rig_commit(t, "first", 1, 1));
-    fault_vfs_wait_held();
+    CHECK(fault_vfs_wait_held());
     unsigned long before = fault_vfs_sync_count();
     for (int i = 0; i < 200; i++) {
         rig_submit(t, rig_commit(t, rig_text(t, "i%d%c", i, 0).at, 1, 1));
@@ -89,7 +89,7 @@ CONTRACT(SQLITE, a_batch_that_meets_a_full_disk_fails_whole)
     open_with_faults(t);
     fault_vfs_hold_syncs(true);
     rig_submit(t, first);
-    fault_vfs_wait_held();
+    CHECK(fault_vfs_wait_held());
     for (int i = 0; i < 50; i++) {
         all[i] = rig_commit(t, rig_text(t, "i%d%c", i, 0).at, 1, 1);
         rig_submit(t, all[i]);

@@ -206,6 +206,24 @@ CONTRACT(SQLITE, a_write_ahead_log_cut_short_by_damage_is_noticed)
     t->store = NULL;
 }
 
+CONTRACT(SQLITE, the_write_ahead_log_is_copied_before_it_grows_without_bound)
+{
+    static char large[256 * 1024];
+    off_t bound = (off_t)2 * CHECKPOINT_PAGES * 4096;
+    struct stat st = {0};
+
+    memset(large, 'x', sizeof(large));
+    for (off_t written = 0; written < 2 * bound; written += (off_t)sizeof(large)) {
+        struct store_request *c = rig_commit(t, "a", (uint64_t)written + 1, 1);
+        c->records[0].bytes = (struct slice){large, sizeof(large)};
+        rig_submit(t, c);
+        rig_collect(t, 1);
+        CHECK(c->err == ERR_NONE);
+    }
+    CHECK(stat(rig_path(t, "swm.db-wal"), &st) == 0 && st.st_size < bound);
+    CHECK(stat(rig_path(t, "swm.db"), &st) == 0 && st.st_size > bound);
+}
+
 CONTRACT(SQLITE, a_backup_is_whole_while_writing_goes_on)
 {
     struct store_request *b = rig_request(t, STORE_BACKUP), *feed = rig_request(t, STORE_FEED);

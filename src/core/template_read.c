@@ -1,0 +1,226 @@
+/* Reads single values of a template out of the document: texts, names, durations, words. Each says
+ * what is wrong at the place of the value, in the words of the key it stands under. */
+#include "core/template_int.h"
+
+#include "base/arena.h"
+#include "base/time.h"
+#include "core/number.h"
+#include "core/schema.h"
+
+#include <string.h>
+
+#define QUOTED(p, s) report_quote((p)->arena, (s))
+
+static const char *quote_key(struct parser *p, const struct doc_member *m)
+{
+    return QUOTED(p, m->key);
+}
+
+bool read_type(struct parser *p, const struct doc_value *v, enum doc_type type, const char *what)
+{
+    if (v->type == type)
+        return true;
+    bool needs_quotes = type == DOC_TEXT && v->type < DOC_TEXT && v->type != DOC_NULL;
+    report_error(p->report, v->place, "%s must be %s, but it is %s%s", what, doc_type_text(type),
+                 doc_type_text(v->type), needs_quotes ? "; put it in quotes" : "");
+    return false;
+}
+
+static void refuse_key(struct parser *p, const struct doc_member *m, const struct key_rule *rules,
+                       const char *what)
+{
+    struct suggestion near = report_suggest(m->key);
+    for (; rules->name != NULL && !report_is_full(p->report); rules++)
+        report_candidate(&near, slice_of(rules->name));
+    report_error(p->report, m->place, "unknown key %s in %s%s", quote_key(p, m), what,
+                 report_hint(p->arena, &near));
+}
+
+void read_map(struct parser *p, const struct doc_value *v, const struct key_rule *rules,
+              const char *what, void *target)
+{
+    if (!read_type(p, v, DOC_MAP, what))
+        return;
+    for (uint32_t k = 0; k < v->count; k++) {
+        const struct doc_member *m = &v->members[k];
+        const struct key_rule *rule = rules;
+        while (rule->name != NULL && !slice_eq_text(m->key, rule->name))
+            rule++;
+        if (rule->name == NULL)
+            refuse_key(p, m, rules, what);
+        else if (rule->take == NULL)
+            report_error(p->report, m->place,
+                         "not yet: %s in %s comes with a later version; remove it",
+                         quote_key(p, m), what);
+        else
+            rule->take(p, m, target);
+    }
+}
+
+static bool has_control(struct slice s, bool allows_lines)
+{
+    for (size_t k = 0; k < s.len; k++) {
+        unsigned char c = (unsigned char)s.at[k];
+        if (c == 0x7f || (c < 0x20 && !(allows_lines && (c == '\n' || c == '\t'))))
+            return true;
+        if (c == 0xc2 && k + 1 < s.len && (unsigned char)s.at[k + 1] < 0xa0)
+            return true;
+    }
+    return false;
+}
+
+bool read_text(struct parser *p, const struct doc_member *m, size_t bytes_max, struct slice *out)
+{
+    struct slice s = m->value->text;
+    bool allows_lines = bytes_max >= DESCRIPTION_BYTES_MAX;
+    if (!read_type(p, m->value, DOC_TEXT, quote_key(p, m)))
+        return false;
+    if (s.len == 0 || s.len > bytes_max)
+        report_error(p->report, m->value->place, "%s has %zu bytes; 1 to %zu are allowed",
+                     quote_key(p, m), s.len, bytes_max);
+    else if (has_control(s, allows_lines))
+        report_error(p->report, m->value->place, "%s holds a control character", quote_key(p, m));
+    else
+        *out = slice_copy(p->arena, s);
+    return out->at != NULL;
+}
+
+bool read_plain_text(struct parser *p, const struct doc_member *m, size_t bytes_max,
+                     struct slice *out)
+{
+    if (!read_text(p, m, bytes_max, out))
+        return false;
+    if (memmem(out->at, out->len, "${", 2) == NULL)
+        return true;
+    report_error(p->report, m->value->place,
+                 "not yet: %s takes no expression in this version", quote_key(p, m));
+    return false;
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_word(struct slice s)
+{
+    for (size_t k = 0; k < s.len; k++)
+        if (!is_letter(s.at[k]) && !(s.at[k] >= '0' && s.at[k] <= '9') && s.at[k] != '_' &&
+            s.at[k] != '-')
+            return false;
+    return s.len > 0;
+}
+
+bool read_name(struct parser *p, const struct doc_member *m, struct slice *out)
+{
+    struct slice s = m->value->text;
+    if (!read_type(p, m->value, DOC_TEXT, quote_key(p, m)))
+        return false;
+    if (s.len <= NAME_BYTES_MAX && is_word(s) && is_letter(s.at[0])) {
+        *out = slice_copy(p->arena, s);
+        return true;
+    }
+    report_error(p->report, m->value->place,
+                 "%s is no name: a letter, then letters, digits, _ and -, %d at most",
+                 QUOTED(p, s), NAME_BYTES_MAX);
+    return false;
+}
+
+bool read_queue(struct parser *p, const struct doc_member *m, struct slice *out)
+{
+    struct slice s = m->value->text, word = s;
+    if (!read_type(p, m->value, DOC_TEXT, quote_key(p, m)))
+        return false;
+    if (slice_has_suffix(s, SLICE(".fifo")))
+        word.len -= 5;
+    if (s.len <= QUEUE_NAME_BYTES_MAX && is_word(word)) {
+        *out = slice_copy(p->arena, s);
+        return true;
+    }
+    report_error(p->report, m->value->place,
+                 "%s is no queue name: letters, digits, _ and -, %d at most, perhaps with .fifo "
+                 "at the end", QUOTED(p, s), QUEUE_NAME_BYTES_MAX);
+    return false;
+}
+
+void read_duration(struct parser *p, const struct doc_member *m, bool may_be_none, int64_t *out)
+{
+    int64_t ms = 0;
+    const struct doc_value *v = m->value;
+    if (may_be_none && v->type == DOC_TEXT && slice_eq_text(v->text, "none")) {
+        *out = 0;
+        return;
+    }
+    if (v->type == DOC_TEXT && duration_parse(v->text, &ms) && (ms > 0 || !may_be_none)) {
+        *out = ms;
+        return;
+    }
+    if (v->type == DOC_TEXT && duration_parse(v->text, &ms))
+        report_error(p->report, v->place, "%s must be longer than 0s; write none for no limit",
+                     quote_key(p, m));
+    else
+        report_error(p->report, v->place,
+                     "%s must be a duration such as 30s, 10m or 1h30m, ten years at most%s",
+                     quote_key(p, m),
+                     v->type == DOC_INT ? "; a number alone has no unit" : "");
+}
+
+void read_int(struct parser *p, const struct doc_member *m, int64_t max, uint32_t *out)
+{
+    int64_t n = 0;
+    if (m->value->type == DOC_INT && slice_to_int(m->value->text, &n) && n >= 1 && n <= max)
+        *out = (uint32_t)n;
+    else
+        report_error(p->report, m->value->place, "%s must be a whole number from 1 to %lld",
+                     quote_key(p, m), (long long)max);
+}
+
+/* The words of a table as "a, b or c". */
+static const char *list_words(struct parser *p, enum vocab table)
+{
+    struct text t = text_new(p->arena, 512);
+    int count = vocab_count(table);
+    for (int k = 0; k < count; k++) {
+        if (k > 0)
+            text_put_c(&t, k + 1 == count ? " or " : ", ");
+        text_put_c(&t, vocab_name(table, k));
+    }
+    return text_c(&t);
+}
+
+int read_word(struct parser *p, const struct doc_member *m, enum vocab table)
+{
+    if (!read_type(p, m->value, DOC_TEXT, quote_key(p, m)))
+        return -1;
+    int found = vocab_find(table, m->value->text);
+    if (found >= 0)
+        return found;
+    const char *near = vocab_suggest(table, m->value->text);
+    report_error(p->report, m->value->place, "%s must be %s, not %s%s%s%s", quote_key(p, m),
+                 list_words(p, table), QUOTED(p, m->value->text),
+                 near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
+                 near == NULL ? "" : "\"?");
+    return -1;
+}
+
+struct slice read_json(struct parser *p, const struct doc_value *v)
+{
+    struct text t = text_new(p->arena, TEMPLATE_BYTES_MAX);
+    doc_put_json(&t, v);
+    if (!t.is_cut)
+        return text_slice(&t);
+    report_error(p->report, v->place, "written as JSON this has more than %d bytes",
+                 TEMPLATE_BYTES_MAX);
+    return SLICE_NONE;
+}
+
+const struct schema *read_schema(struct parser *p, const struct doc_member *m)
+{
+    const struct schema *schema = NULL;
+    struct slice why, where, json = read_json(p, m->value);
+    if (json.at == NULL || schema_compile(p->arena, json, &schema, &why, &where) == ERR_NONE)
+        return schema;
+    report_error(p->report, doc_at(m->value, where)->place, "%s: %.*s", quote_key(p, m),
+                 SLICE_ARG(why));
+    return NULL;
+}
