@@ -29,7 +29,7 @@ SRC := $(wildcard src/*/*.c)
 MAIN := $(filter src/app/main.c,$(SRC))
 LIB := $(filter-out src/app/main.c,$(SRC))
 ASSETS := $(wildcard src/api/assets/* examples/*.yaml)
-GENERATED := build/assets.c build/version.c
+GENERATED := build/assets.c build/version.c build/template_schema.c
 TESTS_C := $(wildcard test/*.c test/*/*.c)
 FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
 
@@ -97,6 +97,13 @@ update = mkdir -p build; cat > $@.new; if cmp -s $@.new $@; then rm $@.new; else
 
 build/assets.c: tools/embed.sh $(ASSETS) build/names
 	@mkdir -p build; tools/embed.sh $(ASSETS) > $@.new; mv $@.new $@
+
+# The schema of templates has its one source in docs/; core hands out the same bytes.
+build/template_schema.c: docs/template.schema.json
+	@mkdir -p build; { echo '#include "core/template.h"'; echo 'static const char text[] = {'; \
+	od -An -v -tx1 $< | sed 's/ *\([0-9a-f][0-9a-f]\)/0x\1,/g'; echo '};'; \
+	echo 'struct slice template_schema_json(void)'; \
+	echo '{ return (struct slice){text, sizeof(text)}; }'; } > $@.new; mv $@.new $@
 
 build/version.c: force
 	@version=$$(git describe --always --dirty 2>/dev/null || echo 0.1.0); { \

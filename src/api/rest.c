@@ -26,8 +26,6 @@ enum err rest_open(const struct rest_config *config, struct rest **out)
     list_init(&x->waits);
     list_init(&x->streams);
     arena_init(&x->scratch, WORK_BYTES_MAX);
-    x->other = config->other;
-    x->other_context = config->other_context;
     x->id_seed = config->seed;
     if (!keep_text(config->data_folder, &x->data_folder) || !keep_text(config->store, &x->store) ||
         !keep_text(config->node, &x->node)) {
@@ -38,11 +36,17 @@ enum err rest_open(const struct rest_config *config, struct rest **out)
     return ERR_NONE;
 }
 
-void rest_connect(struct rest *x, struct flow *f, struct queue_front *q, struct http_server *s)
+void rest_connect(struct rest *x, const struct rest_parts *parts)
 {
-    x->flow = f;
-    x->queues = q;
-    x->http = s;
+    x->flow = parts->flow;
+    x->queues = parts->queues;
+    x->http = parts->http;
+    x->sqs = parts->sqs;
+}
+
+void rest_set_ready(struct rest *x)
+{
+    x->is_ready = true;
 }
 
 void rest_tell(void *rest, struct slice instance, const struct store_record *r)
@@ -170,28 +174,20 @@ static void lead(struct rest *x, struct http_request *r)
     }
     if (!check_query(r, row))
         return;
-    if (row->role != ROLE_ANYBODY && !flow_is_ready(x->flow)) {
+    if (row->role != ROLE_ANYBODY && !x->is_ready) {
         http_reply_error(r, ERR_OVERLOAD, SLICE("the server is starting"), SLICE_NONE);
         return;
     }
     row->handle(x, r, args);
 }
 
-/* The SQS protocol is posted to / or to a queue's address, or, in its query form, got from there. */
-static bool is_for_other(const struct rest *x, struct http_request *r)
-{
-    if (x->other == NULL || is_under(http_path(r), "/v1"))
-        return false;
-    return slice_eq_text(http_method(r), "POST") || http_query(r, "Action").at != NULL;
-}
-
 void rest_handle(void *rest, struct http_request *r)
 {
     struct rest *x = rest;
-    if (!is_for_other(x, r))
+    if (is_under(http_path(r), "/v1") || !sqs_wants(r))
         lead(x, r);
-    else if (flow_is_ready(x->flow))
-        x->other(x->other_context, r);
+    else if (x->is_ready)
+        sqs_handle(x->sqs, r);
     else
         http_reply_error(r, ERR_OVERLOAD, SLICE("the server is starting"), SLICE_NONE);
 }

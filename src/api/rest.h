@@ -5,6 +5,7 @@
 #define SWM_API_REST_H
 
 #include "api/http.h"
+#include "api/sqs.h"
 #include "flow/flow.h"
 #include "port/queue_front.h"
 
@@ -13,15 +14,21 @@ struct rest;
 struct rest_config {
     struct slice data_folder; /* where backups go; absent: nothing is on disk */
     struct slice store, node; /* shown in the index */
-    /* Takes what is not ours: the SQS protocol. NULL: nobody does. */
-    void (*other)(void *context, struct http_request *r);
-    void *other_context;
     uint64_t seed; /* random: ids of events that come without one */
 };
 
 enum err rest_open(const struct rest_config *config, struct rest **out) MUST_USE;
-/* What handlers work with; all of it before the first request. */
-void rest_connect(struct rest *x, struct flow *f, struct queue_front *q, struct http_server *s);
+/* What handlers work with; all of it before the first request. `sqs` takes what is of its protocol. */
+struct rest_parts {
+    struct flow *flow;
+    struct queue_front *queues;
+    struct http_server *http;
+    struct sqs_front *sqs;
+};
+void rest_connect(struct rest *x, const struct rest_parts *parts);
+/* The events of a message to the queue swm-events: sqs_config.events, with `rest` as its context. */
+void rest_post(void *rest, const struct sqs_post *p, sqs_posted *reply, void *reply_context);
+void rest_set_ready(struct rest *x); /* until then requests are answered ERR_OVERLOAD */
 void rest_handle(void *rest, struct http_request *r); /* http_config.handle */
 /* flow_config.tell: a record is durable. */
 void rest_tell(void *rest, struct slice instance, const struct store_record *r);

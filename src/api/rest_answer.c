@@ -25,7 +25,7 @@ static enum err error_of(enum event_kind kind, const struct flow_answer *a)
     case VERDICT_UNKNOWN:
         if (kind == EVENT_START)
             return ERR_UNKNOWN_TEMPLATE;
-        return a->instance.len == 0 ? ERR_UNKNOWN_INSTANCE : ERR_UNKNOWN_TASK;
+        return a->status.len == 0 ? ERR_UNKNOWN_INSTANCE : ERR_UNKNOWN_TASK;
     default:
         return ERR_NONE;
     }

@@ -7,13 +7,6 @@
 #include "core/event.h"
 #include "core/limits.h"
 
-struct decoded {
-    struct event event;
-    struct slice body;    /* what it was decoded from */
-    enum verdict verdict; /* VERDICT_APPLIED: it is an event */
-    struct slice why;
-};
-
 struct batch {
     struct http_request *request;
     struct batch_item *items;
@@ -26,16 +19,16 @@ struct batch_item {
     struct slice json; /* its answer */
 };
 
-static void decode(struct http_request *r, yyjson_val *object, struct decoded *out)
+void rest_decode(struct arena *a, yyjson_val *object, struct decoded *out)
 {
-    enum err e = event_decode(http_arena(r), object, &out->event, &out->why);
+    enum err e = event_decode(a, object, &out->event, &out->why);
     if (e == ERR_NONE)
         out->verdict = VERDICT_APPLIED;
     else
         out->verdict = e == ERR_TOO_LARGE ? VERDICT_TOO_LARGE : VERDICT_INVALID;
 }
 
-static void arrive(struct rest *x, struct decoded *d, flow_reply *reply, void *context)
+void rest_arrive(struct rest *x, const struct decoded *d, flow_reply *reply, void *context)
 {
     if (d->verdict == VERDICT_APPLIED)
         flow_arrive(x->flow, &d->event, reply, context);
@@ -43,16 +36,15 @@ static void arrive(struct rest *x, struct decoded *d, flow_reply *reply, void *c
         flow_arrive_bad(x->flow, &d->event, d->verdict, d->why, d->body, reply, context);
 }
 
-/* The body as JSON; where it is none, *out says why. */
-static yyjson_val *parse(struct http_request *r, size_t bytes_max, struct decoded *out)
+yyjson_val *rest_parse(struct arena *a, struct slice body, size_t bytes_max, struct decoded *out)
 {
     struct json_error why = {0, ""};
     yyjson_val *root = NULL;
-    out->body = http_body(r).len > 0 ? http_body(r) : SLICE("{}");
-    enum err e = json_read(http_arena(r), out->body, bytes_max, JSON_DEPTH_MAX, &why, &root);
+    out->body = body.len > 0 ? body : SLICE("{}");
+    enum err e = json_read(a, out->body, bytes_max, JSON_DEPTH_MAX, &why, &root);
     if (e == ERR_NONE)
         return root;
-    struct text t = text_new(http_arena(r), REASON_BYTES_MAX);
+    struct text t = text_new(a, REASON_BYTES_MAX);
     if (e == ERR_TOO_LARGE)
         text_printf(&t, "the body is larger than %zu bytes", bytes_max);
     else
@@ -67,7 +59,7 @@ static void arrive_alone(struct rest *x, struct http_request *r, struct decoded 
     struct asked *asked = arena_alloc(http_arena(r), sizeof *asked);
     *asked = (struct asked){x, r, d->event.kind, wait_ms};
     rest_sign(x, r, &d->event, -1);
-    arrive(x, d, rest_reply_arrival, asked);
+    rest_arrive(x, d, rest_reply_arrival, asked);
 }
 
 /* The members of the body with those that the address says already. */
@@ -96,12 +88,12 @@ void rest_arrive_as(struct rest *x, struct http_request *r, enum event_kind kind
 {
     struct decoded d = {.verdict = VERDICT_INVALID, .why = SLICE("the body must be a JSON object")};
     int64_t wait_s = 0;
-    yyjson_val *body = parse(r, EVENT_BYTES_MAX, &d), *merged = NULL;
+    yyjson_val *body = rest_parse(http_arena(r), http_body(r), EVENT_BYTES_MAX, &d), *merged = NULL;
     if (body != NULL && yyjson_is_obj(body)) {
         struct slice text = merge(r, kind, instance, body);
         (void)json_get_int(body, "wait_seconds", &wait_s);
         if (json_read(http_arena(r), text, text.len, JSON_DEPTH_MAX, NULL, &merged) == ERR_NONE)
-            decode(r, merged, &d);
+            rest_decode(http_arena(r), merged, &d);
     }
     d.event.kind = kind;
     if (wait_s < 0 || wait_s > START_WAIT_S_MAX) {
@@ -168,20 +160,20 @@ static void arrive_batch(struct rest *x, struct http_request *r, yyjson_val *arr
     for (yyjson_val *v; (v = yyjson_arr_iter_next(&it)) != NULL; i++) {
         struct batch_item *item = &b->items[i];
         item->batch = b;
-        decode(r, v, &item->decoded);
+        rest_decode(http_arena(r), v, &item->decoded);
         if (item->decoded.verdict != VERDICT_APPLIED)
             item->decoded.body = json_write(http_arena(r), v);
         rest_sign(x, r, &item->decoded.event, (int64_t)i);
     }
     for (i = 0; i < count; i++)
-        arrive(x, &b->items[i].decoded, take_answer, &b->items[i]);
+        rest_arrive(x, &b->items[i].decoded, take_answer, &b->items[i]);
 }
 
 void rest_event_post(struct rest *x, struct http_request *r, const struct slice *args)
 {
     (void)args;
     struct decoded d = {.verdict = VERDICT_INVALID};
-    yyjson_val *root = parse(r, HTTP_BODY_BYTES_MAX, &d);
+    yyjson_val *root = rest_parse(http_arena(r), http_body(r), HTTP_BODY_BYTES_MAX, &d);
     if (root != NULL && yyjson_is_arr(root)) {
         arrive_batch(x, r, root);
         return;
@@ -190,7 +182,7 @@ void rest_event_post(struct rest *x, struct http_request *r, const struct slice 
         d.verdict = VERDICT_TOO_LARGE;
         d.why = SLICE("an event is larger than 1 MiB");
     } else if (root != NULL) {
-        decode(r, root, &d);
+        rest_decode(http_arena(r), root, &d);
     }
     arrive_alone(x, r, &d, 0);
 }

@@ -11,11 +11,10 @@ struct rest {
     struct queue_front *queues;
     struct http_server *http;
     char *data_folder, *store, *node; /* data_folder NULL: none */
-    void (*other)(void *context, struct http_request *r);
-    void *other_context;
+    struct sqs_front *sqs;
     int64_t now_ms;
     uint64_t id_seed, ids_made;
-    bool is_draining;
+    bool is_ready, is_draining;
     struct list waits;   /* wait.c */
     struct list streams; /* stream.c */
     struct arena scratch; /* of one page of the feed */
@@ -52,7 +51,18 @@ void rest_fail(struct http_request *r, enum err e, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void rest_read(struct rest *x, struct http_request *r, const struct flow_query *q);
 
-/* rest_event.c: one event of a stated kind from a body; instance absent: the body names it. */
+/* rest_event.c: what arrived, decoded or not. */
+struct decoded {
+    struct event event;
+    struct slice body;    /* what it was decoded from */
+    enum verdict verdict; /* VERDICT_APPLIED: it is an event */
+    struct slice why;
+};
+/* The body as JSON; NULL: *out says why there is none. */
+yyjson_val *rest_parse(struct arena *a, struct slice body, size_t bytes_max, struct decoded *out);
+void rest_decode(struct arena *a, yyjson_val *object, struct decoded *out);
+void rest_arrive(struct rest *x, const struct decoded *d, flow_reply *reply, void *context);
+/* One event of a stated kind from a request's body; instance absent: the body names it. */
 void rest_arrive_as(struct rest *x, struct http_request *r, enum event_kind kind,
                     struct slice instance);
 

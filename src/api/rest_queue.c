@@ -201,6 +201,11 @@ static void take_changed(void *context, enum err err, struct slice detail)
     (void)http_guard(c->request, reply_changed, c);
 }
 
+static void take_posted(void *context, enum err err)
+{
+    take_changed(context, err, SLICE_NONE);
+}
+
 static struct changing *change(struct http_request *r, const char *name, struct slice value)
 {
     struct changing *c = arena_alloc(http_arena(r), sizeof *c);
@@ -231,7 +236,11 @@ void rest_queue_send(struct rest *x, struct http_request *r, const struct slice 
         rest_fail(r, ERR_TOO_LARGE, "a message is at most 1 MiB long");
         return;
     }
-    x->queues->ops->send(x->queues, &m, 1, take_changed, change(r, "id", e.id));
+    struct changing *c = change(r, "id", e.id);
+    if (slice_eq_text(m.queue, QUEUE_EVENTS))
+        rest_post(x, &(struct sqs_post){m.body, e.id, e.source, e.actor}, take_posted, c);
+    else
+        x->queues->ops->send(x->queues, &m, 1, take_changed, c);
 }
 
 void rest_queue_delete(struct rest *x, struct http_request *r, const struct slice *args)

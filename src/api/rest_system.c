@@ -111,7 +111,7 @@ void rest_ready(struct rest *x, struct http_request *r, const struct slice *args
     (void)args;
     if (x->is_draining)
         http_reply_error(r, ERR_CLOSING, SLICE_NONE, SLICE_NONE);
-    else if (!flow_is_ready(x->flow))
+    else if (!x->is_ready)
         http_reply_error(r, ERR_OVERLOAD, SLICE("the server is starting"), SLICE_NONE);
     else
         http_reply_json(r, 200, SLICE("{\"ready\":true}"));

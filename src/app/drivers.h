@@ -17,10 +17,18 @@ enum err drivers_open(const char *store, const char *data, struct drivers **out,
                       char message[DRIVERS_MESSAGE_BYTES]) MUST_USE;
 struct store *drivers_store(struct drivers *d); /* the engine's view of the store */
 int drivers_wake_fd(const struct drivers *d);   /* readable when requests are finished; -1 */
-/* The built-in queues, connected to the engine. */
-enum err drivers_open_queue(struct drivers *d, struct flow *f, uint64_t seed) MUST_USE;
+/* The built-in queues, connected to the engine. Ready when what is stored of them is being read. */
+enum err drivers_open_queue(struct drivers *d, struct flow *f, uint64_t seed,
+                            int64_t now_ms) MUST_USE;
+void drivers_start(struct drivers *d);
+bool drivers_is_ready(const struct drivers *d);
+enum err drivers_start_error(const struct drivers *d);
 struct queue_front *drivers_front(struct drivers *d);
+/* Tells the queues which ones templates name. ERR_MEMORY: call it again. */
+enum err drivers_declare(struct drivers *d) MUST_USE;
 
+/* At the start of each round, before requests are read. */
+void drivers_set_time(struct drivers *d, int64_t now_ms);
 /* Collects what the store has finished and lets the queues do what is due. */
 void drivers_round(struct drivers *d, int64_t now_ms);
 int64_t drivers_next(const struct drivers *d);

@@ -1,11 +1,12 @@
 /* The server: opens everything, runs the loop, ends in order. Before it stands the command line;
  * what it drives are the HTTP server, the engine, the queues and the store. The loop only calls;
  * it decides nothing. */
-#include "app/command.h"
+#include "api/rest.h"
+#include "api/sqs.h"
 #include "app/clock_system.h"
+#include "app/command.h"
 #include "app/config.h"
 #include "app/drivers.h"
-#include "api/rest.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "base/version.h"
@@ -35,10 +36,12 @@ struct serve {
     struct flow *flow;
     struct rest *rest;
     struct http_server *http;
+    struct sqs_front *sqs;
     int epoll_fd, signal_fd;
     unsigned ready; /* enum source bits: what has something to say */
     int64_t now_ms, began_at_ms, drained_at_ms;
-    bool is_ready_told, is_draining;
+    bool is_ready, is_draining;
+    bool is_template_new; /* the queues are to be told */
     enum exit_code exit;
 };
 
@@ -63,6 +66,8 @@ static void run_and_commit(struct serve *s)
 
 static void tell(struct serve *s)
 {
+    if (s->is_template_new)
+        s->is_template_new = drivers_declare(s->drivers) != ERR_NONE;
     rest_round(s->rest, s->now_ms);
     http_round(s->http);
 }
@@ -116,13 +121,25 @@ static void tell_ready(struct serve *s)
            (int)(colon - s->config.listen), s->config.listen, http_port(s->http), store_place(s),
            s->config.store, (long long)(s->clock.clock.read(&s->clock.clock) - s->began_at_ms));
     fflush(stdout);
-    s->is_ready_told = true;
+}
+
+/* Everything that a start reads has been read: the doors open. */
+static void become_ready(struct serve *s)
+{
+    s->is_ready = drivers_declare(s->drivers) == ERR_NONE;
+    if (!s->is_ready)
+        return;
+    rest_set_ready(s->rest);
+    tell_ready(s);
 }
 
 static bool is_over(struct serve *s)
 {
-    if (flow_start_error(s->flow) != ERR_NONE) {
-        log_line(LOG_ERROR, "app", "the data can't be read: %s", err_text(flow_start_error(s->flow)));
+    enum err e = flow_start_error(s->flow);
+    if (e == ERR_NONE)
+        e = drivers_start_error(s->drivers);
+    if (e != ERR_NONE) {
+        log_line(LOG_ERROR, "app", "the data can't be read: %s", err_text(e));
         s->exit = EXIT_REFUSED;
         return true;
     }
@@ -138,13 +155,14 @@ static void run(struct serve *s)
 {
     while (!is_over(s)) {
         s->now_ms = s->clock.clock.read(&s->clock.clock);
+        drivers_set_time(s->drivers, s->now_ms);
         take_signals(s);
         read_requests(s);
         wake(s);
         run_and_commit(s);
         tell(s);
-        if (!s->is_ready_told && flow_is_ready(s->flow))
-            tell_ready(s);
+        if (!s->is_ready && flow_is_ready(s->flow) && drivers_is_ready(s->drivers))
+            become_ready(s);
         sleep_until_needed(s);
     }
 }
@@ -211,16 +229,25 @@ static enum err open_http(struct serve *s)
     return e;
 }
 
+/* A record is durable. */
+static void take_record(void *context, struct slice instance, const struct store_record *r)
+{
+    struct serve *s = context;
+    if (slice_eq_text(r->event, vocab_name(VOCAB_EVENT_KIND, EVENT_TEMPLATE_APPLIED)))
+        s->is_template_new = true;
+    rest_tell(s->rest, instance, r);
+}
+
 static enum err open_engine(struct serve *s, uint64_t seed)
 {
     struct flow_config c = {.store = drivers_store(s->drivers),
                             .node = slice_of(s->config.node),
                             .seed = seed,
-                            .tell = rest_tell,
-                            .tell_context = s->rest};
+                            .tell = take_record,
+                            .tell_context = s};
     enum err e = flow_open(&c, &s->flow);
     if (e == ERR_NONE)
-        e = drivers_open_queue(s->drivers, s->flow, seed);
+        e = drivers_open_queue(s->drivers, s->flow, seed, s->now_ms);
     if (e != ERR_NONE)
         log_line(LOG_ERROR, "app", "can't start: %s", err_text(e));
     return e;
@@ -236,6 +263,15 @@ static enum err open_rest(struct serve *s, uint64_t seed)
     return rest_open(&c, &s->rest);
 }
 
+static enum err open_sqs(struct serve *s, uint64_t seed)
+{
+    struct sqs_config c = {.queues = drivers_front(s->drivers),
+                           .seed = seed,
+                           .events = rest_post,
+                           .context = s->rest};
+    return sqs_open(&c, &s->sqs);
+}
+
 static enum err open_store(struct serve *s)
 {
     char message[DRIVERS_MESSAGE_BYTES] = "";
@@ -247,7 +283,7 @@ static enum err open_store(struct serve *s)
 
 static enum err open_all(struct serve *s)
 {
-    uint64_t seeds[2];
+    uint64_t seeds[3];
     if (getrandom(seeds, sizeof seeds, 0) != (ssize_t)sizeof seeds)
         return ERR_IO;
     enum err e = open_store(s);
@@ -256,10 +292,12 @@ static enum err open_all(struct serve *s)
     if (e == ERR_NONE)
         e = open_engine(s, seeds[1]);
     if (e == ERR_NONE)
+        e = open_sqs(s, seeds[2]);
+    if (e == ERR_NONE)
         e = open_http(s);
     if (e != ERR_NONE)
         return e;
-    rest_connect(s->rest, s->flow, drivers_front(s->drivers), s->http);
+    rest_connect(s->rest, &(struct rest_parts){s->flow, drivers_front(s->drivers), s->http, s->sqs});
     bool is_listening = listen_to(s, http_poll_fd(s->http), SOURCE_HTTP) &&
                         listen_to(s, drivers_wake_fd(s->drivers), SOURCE_STORE) &&
                         listen_to(s, s->signal_fd, SOURCE_SIGNAL);
@@ -277,6 +315,8 @@ static void close_all(struct serve *s)
         http_close(s->http);
     if (s->drivers != NULL)
         drivers_close(s->drivers);
+    if (s->sqs != NULL)
+        sqs_close(s->sqs);
     if (s->rest != NULL)
         rest_close(s->rest);
     close(s->epoll_fd);
@@ -296,6 +336,7 @@ int cmd_serve(int argc, char **argv)
     s.now_ms = s.began_at_ms = s.clock.clock.read(&s.clock.clock);
     if (open_all(&s) == ERR_NONE) {
         flow_start(s.flow, s.now_ms);
+        drivers_start(s.drivers);
         run(&s);
     } else {
         s.exit = EXIT_REFUSED;

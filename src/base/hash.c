@@ -44,8 +44,8 @@ void hash_hmac(const uint8_t key[SHA256_BYTES], struct slice s, uint8_t out[SHA2
         return;
     }
     unsigned int len = 0;
-    const unsigned char *done = HMAC(EVP_sha256(), key, SHA256_BYTES,
-                                     (const unsigned char *)s.at, s.len, out, &len);
+    const unsigned char *done =
+        HMAC(EVP_sha256(), key, SHA256_BYTES, (const unsigned char *)s.at, s.len, out, &len);
     assert(done != NULL && len == SHA256_BYTES);
 }
 

@@ -85,7 +85,8 @@ static bool has_duplicate(struct arena *a, yyjson_val *v)
     size_t index, max;
     yyjson_val *name, *item;
     if (yyjson_is_arr(v)) {
-        yyjson_arr_foreach(v, index, max, item) {
+        yyjson_arr_foreach(v, index, max, item)
+        {
             if (yyjson_is_ctn(item) && has_duplicate(a, item))
                 return true;
         }
@@ -97,7 +98,8 @@ static bool has_duplicate(struct arena *a, yyjson_val *v)
     size_t count = 0;
     if (yyjson_obj_size(v) > FEW_MEMBERS)
         names = arena_array(a, yyjson_obj_size(v), sizeof *names);
-    yyjson_obj_foreach(v, index, max, name, item) {
+    yyjson_obj_foreach(v, index, max, name, item)
+    {
         names[count++] = json_text(name);
         if (yyjson_is_ctn(item) && has_duplicate(a, item))
             return true;
@@ -125,8 +127,8 @@ enum err json_read(struct arena *a, struct slice s, size_t bytes_max, unsigned d
         return refuse(why, offset, "it is nested too deeply");
     yyjson_alc alc = allocator(a);
     yyjson_read_err error;
-    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)s.at, s.len, YYJSON_READ_NUMBER_AS_RAW,
-                                       &alc, &error);
+    yyjson_doc *doc =
+        yyjson_read_opts((char *)(uintptr_t)s.at, s.len, YYJSON_READ_NUMBER_AS_RAW, &alc, &error);
     if (doc == NULL)
         return refuse(why, error.pos, error.msg);
     *root = yyjson_doc_get_root(doc);

@@ -157,7 +157,7 @@ static int64_t unit_ms(struct slice unit)
     static const struct {
         const char *name;
         int64_t ms;
-    } units[] = {{"ms", 1},        {"s", 1000},      {"m", 60000},
+    } units[] = {{"ms", 1},        {"s", 1000},   {"m", 60000},
                  {"h", 3600000LL}, {"d", DAY_MS}, {"w", 7 * DAY_MS}};
     for (size_t k = 0; k < sizeof units / sizeof *units; k++)
         if (slice_eq_text(unit, units[k].name))

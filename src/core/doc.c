@@ -71,8 +71,7 @@ static void attach(struct doc_builder *b, const struct doc_value *v)
     struct doc_value *into = f->value;
     if (into->type == DOC_MAP) {
         assert(f->has_key);
-        into->members =
-            grow(a, into->members, into->count, &f->capacity, sizeof *into->members);
+        into->members = grow(a, into->members, into->count, &f->capacity, sizeof *into->members);
         into->members[into->count++] = (struct doc_member){f->key, f->key_place, v};
         into->bytes += f->key.len;
         f->has_key = false;
@@ -92,11 +91,15 @@ static bool count_in(struct doc_builder *b, uint32_t size, size_t bytes, struct 
     b->size += size;
     b->bytes += bytes;
     if (b->size > TEMPLATE_VALUES_MAX)
-        report_error(b->report, at, "the file has more than %d values, aliases counted as often as "
-                     "they are used", TEMPLATE_VALUES_MAX);
+        report_error(b->report, at,
+                     "the file has more than %d values, aliases counted as often as "
+                     "they are used",
+                     TEMPLATE_VALUES_MAX);
     else if (b->bytes > 2 * (size_t)TEMPLATE_BYTES_MAX)
-        report_error(b->report, at, "the file is larger than %d bytes once its aliases are written "
-                     "out", 2 * TEMPLATE_BYTES_MAX);
+        report_error(b->report, at,
+                     "the file is larger than %d bytes once its aliases are written "
+                     "out",
+                     2 * TEMPLATE_BYTES_MAX);
     else
         return true;
     return false;

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define CORE_TAG SLICE("tag:yaml.org,2002:")
-enum { ANCHORS_MAX = 1000 };
 
 struct anchor {
     struct slice name;
@@ -24,7 +23,7 @@ struct yaml_reader {
     struct fy_parser *parser;
     struct fy_event *event; /* the one being looked at */
     struct place place;     /* of the event, or of the last one that has one */
-    struct anchor anchors[ANCHORS_MAX];
+    struct anchor anchors[TEMPLATE_ANCHORS_MAX];
     uint32_t anchor_count, document_count;
     struct anchor *open[TEMPLATE_DEPTH_MAX + 1]; /* of each level; NULL: none */
 };
@@ -116,8 +115,9 @@ static bool take_anchor(struct yaml_reader *r, struct anchor **out)
     *out = NULL;
     if (token == NULL)
         return true;
-    if (r->anchor_count == ANCHORS_MAX) {
-        report_error(r->b->report, r->place, "the file has more than %d anchors", ANCHORS_MAX);
+    if (r->anchor_count == TEMPLATE_ANCHORS_MAX) {
+        report_error(r->b->report, r->place, "the file has more than %d anchors",
+                     TEMPLATE_ANCHORS_MAX);
         return false;
     }
     *out = &r->anchors[r->anchor_count++];
@@ -148,10 +148,9 @@ static bool take_tag(struct yaml_reader *r, struct slice *name, bool *is_plain)
 
 static bool is_tag_of(struct slice tag, enum doc_type type)
 {
-    static const char *const tags[] = {[DOC_NULL] = "null", [DOC_BOOL] = "bool",
-                                       [DOC_INT] = "int",   [DOC_FLOAT] = "float",
-                                       [DOC_TEXT] = "str",  [DOC_LIST] = "seq",
-                                       [DOC_MAP] = "map"};
+    static const char *const tags[] = {
+        [DOC_NULL] = "null", [DOC_BOOL] = "bool", [DOC_INT] = "int", [DOC_FLOAT] = "float",
+        [DOC_TEXT] = "str",  [DOC_LIST] = "seq",  [DOC_MAP] = "map"};
     return slice_eq_text(tag, tags[type]) || (type == DOC_INT && slice_eq_text(tag, "float"));
 }
 
@@ -291,9 +290,9 @@ static bool report_syntax(struct yaml_reader *r)
     struct place at = {line, e->column > 0 ? (uint32_t)e->column : 0};
     struct slice what = slice_of(e->msg == NULL ? "it can't be read" : e->msg);
     bool is_expression = is_in_line(r->b->source, line, SLICE("${"));
-    report_error(r->b->report, at, "not YAML: %.*s%s", what.len > 300 ? 300 : (int)what.len,
-                 what.at,
-                 is_expression ? "; inside { } and [ ] an expression needs quotes: \"${ … }\"" : "");
+    report_error(
+        r->b->report, at, "not YAML: %.*s%s", what.len > 300 ? 300 : (int)what.len, what.at,
+        is_expression ? "; inside { } and [ ] an expression needs quotes: \"${ … }\"" : "");
     return false;
 }
 

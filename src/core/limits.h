@@ -8,6 +8,7 @@
 #define TEMPLATE_DEPTH_MAX 64            /* nesting of the source */
 #define TEMPLATE_VALUES_MAX 100000       /* values in the source, aliases expanded */
 #define TEMPLATE_ERRORS_MAX 100          /* reported at once */
+#define TEMPLATE_ANCHORS_MAX 1000        /* in YAML */
 #define STAGES_MAX 1000                  /* of a template */
 #define TASKS_MAX 5000                   /* of a template */
 #define NEEDS_MAX 200                    /* of a task */
@@ -16,6 +17,7 @@
 #define DESCRIPTION_BYTES_MAX 4096
 #define DURATION_MS_MAX (3650LL * 24 * 3600 * 1000) /* ten years */
 #define RETRY_ATTEMPTS_MAX 1000
+#define RETRY_BACKOFF_MAX 1000
 #define SCHEMA_DEPTH_MAX 32
 
 /* Data */

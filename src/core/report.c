@@ -1,5 +1,5 @@
-/* Collects what is wrong with a file. Everything that reads templates comes before and tells it what
- * it finds; template_parse hands the sorted result out. It judges nothing itself. */
+/* Collects what is wrong with a file. Everything that reads templates comes before and tells it
+ * what it finds; template_parse hands the sorted result out. It judges nothing itself. */
 #include "core/report.h"
 
 #include "base/arena.h"

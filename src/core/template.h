@@ -65,6 +65,7 @@ struct template {
     uint32_t stage_count;
     struct task *tasks;
     uint32_t task_count;
+    const uint32_t *by_id; /* task indexes in order of id, for finding; NULL: made by hand */
     struct slice extra;
     struct slice source; /* as it was applied */
 };
@@ -78,8 +79,8 @@ struct template_error {
 
 struct template_report {
     struct template_error *errors; /* in order of place; warnings among them */
-    uint32_t error_count;          /* all, also those beyond TEMPLATE_ERRORS_MAX */
-    uint32_t shown_count;          /* entries in errors */
+    uint32_t error_count;          /* errors alone, also those beyond TEMPLATE_ERRORS_MAX */
+    uint32_t shown_count;          /* entries in errors, warnings too */
     uint32_t warning_count;        /* of the shown ones */
 };
 

@@ -20,11 +20,15 @@ struct parser {
     struct report *report;
     struct template *t;
     struct task_source *sources; /* one for each task */
-    struct place *stage_places;
+    struct place *stage_places;  /* of their names */
+    uint32_t stage_capacity, task_capacity;
     const struct doc_value *key, *output; /* expressions of the template; NULL: none */
     const struct doc_value *stages, *defaults;
     struct retry retry;       /* what tasks start from */
     struct timeouts timeouts; /* queue tasks; human ones state their own */
+    const uint32_t *by_name;  /* task indexes in order of name, then of index */
+    uint64_t *rows;           /* of bits, one row a task; NULL: the needs make a circle */
+    uint32_t row_words;
 };
 
 /* A key of a mapping. Those without `take` are words of a later version, told apart from typing
@@ -62,21 +66,25 @@ bool read_plain_text(struct parser *p, const struct doc_member *m, size_t bytes_
 void template_parse_form(struct parser *p, const struct doc_value *root);
 bool template_is_earlier(const struct doc_value *root);
 void template_parse_earlier(struct parser *p, const struct doc_value *root);
-/* Room for the stages and tasks; false: too many. */
-bool template_make_room(struct parser *p, const struct doc_value *stages);
+/* Room for the stages and tasks; false: too many, or stages is no list. */
+bool template_make_room(struct parser *p);
+/* The next stage, the next task in the last stage; NULL: there is no room, which only a key that is
+ * there twice can bring about. */
+struct stage *template_add_stage(struct parser *p, struct place at);
+struct task *template_add_task(struct parser *p, struct place at);
+struct task_source *template_source(struct parser *p, const struct task *task);
 
 /* --- template_check.c, template_needs.c, template_expr.c: the whole --- */
 
-/* Task indexes in order of name, then of index; ids are made from them. */
-uint32_t *template_sort_tasks(struct parser *p);
-void template_check_names(struct parser *p, const uint32_t *by_name);
-void template_make_ids(struct parser *p, const uint32_t *by_name);
-/* Fills in needs. NULL: they make a circle (reported); else one row of bits for each task, which
- * says what it comes after within its stage. */
-const uint64_t *template_check_needs(struct parser *p, const uint32_t *by_name);
-bool template_is_after(const struct parser *p, const uint64_t *rows, uint32_t task,
-                       uint32_t earlier);
-void template_check_expressions(struct parser *p, const uint64_t *rows);
+/* Names are unique; ids and the two orders for finding are made. */
+void template_check_names(struct parser *p);
+/* A task by its name: in the earlier form in this stage, else in the template. -1: none. */
+int template_find_named(const struct parser *p, struct slice name, uint32_t stage);
+/* Fills in needs, and the rows that say which tasks of its stage a task comes after. */
+void template_check_needs(struct parser *p);
+bool template_is_after(const struct parser *p, uint32_t task, uint32_t earlier);
+/* Compiles expressions, and checks that the tasks they name exist and come before. */
+void template_check_expressions(struct parser *p);
 
 /* --- template_content.c: the canonical form --- */
 

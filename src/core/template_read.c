@@ -4,10 +4,7 @@
 
 #include "base/arena.h"
 #include "base/time.h"
-#include "core/number.h"
 #include "core/schema.h"
-
-#include <string.h>
 
 #define QUOTED(p, s) report_quote((p)->arena, (s))
 
@@ -50,8 +47,8 @@ void read_map(struct parser *p, const struct doc_value *v, const struct key_rule
             refuse_key(p, m, rules, what);
         else if (rule->take == NULL)
             report_error(p->report, m->place,
-                         "not yet: %s in %s comes with a later version; remove it",
-                         quote_key(p, m), what);
+                         "not yet: %s in %s comes with a later version; remove it", quote_key(p, m),
+                         what);
         else
             rule->take(p, m, target);
     }
@@ -90,10 +87,14 @@ bool read_plain_text(struct parser *p, const struct doc_member *m, size_t bytes_
 {
     if (!read_text(p, m, bytes_max, out))
         return false;
-    if (memmem(out->at, out->len, "${", 2) == NULL)
+    size_t k = 0;
+    while (k < out->len &&
+           !slice_has_prefix((struct slice){out->at + k, out->len - k}, SLICE("${")))
+        k++;
+    if (k == out->len)
         return true;
-    report_error(p->report, m->value->place,
-                 "not yet: %s takes no expression in this version", quote_key(p, m));
+    report_error(p->report, m->value->place, "not yet: %s takes no expression in this version",
+                 quote_key(p, m));
     return false;
 }
 
@@ -121,8 +122,8 @@ bool read_name(struct parser *p, const struct doc_member *m, struct slice *out)
         return true;
     }
     report_error(p->report, m->value->place,
-                 "%s is no name: a letter, then letters, digits, _ and -, %d at most",
-                 QUOTED(p, s), NAME_BYTES_MAX);
+                 "%s is no name: a letter, then letters, digits, _ and -, %d at most", QUOTED(p, s),
+                 NAME_BYTES_MAX);
     return false;
 }
 
@@ -139,7 +140,8 @@ bool read_queue(struct parser *p, const struct doc_member *m, struct slice *out)
     }
     report_error(p->report, m->value->place,
                  "%s is no queue name: letters, digits, _ and -, %d at most, perhaps with .fifo "
-                 "at the end", QUOTED(p, s), QUEUE_NAME_BYTES_MAX);
+                 "at the end",
+                 QUOTED(p, s), QUEUE_NAME_BYTES_MAX);
     return false;
 }
 
@@ -161,8 +163,7 @@ void read_duration(struct parser *p, const struct doc_member *m, bool may_be_non
     else
         report_error(p->report, v->place,
                      "%s must be a duration such as 30s, 10m or 1h30m, ten years at most%s",
-                     quote_key(p, m),
-                     v->type == DOC_INT ? "; a number alone has no unit" : "");
+                     quote_key(p, m), v->type == DOC_INT ? "; a number alone has no unit" : "");
 }
 
 void read_int(struct parser *p, const struct doc_member *m, int64_t max, uint32_t *out)

@@ -22,6 +22,7 @@ struct flow_config {
     struct queue *queue; /* where messages are offered; may be set later by flow_set_queue */
     struct slice node;   /* this node's name: its chain is "_sys:NODE" */
     uint64_t seed;       /* of hash tables and generated ids; random in production */
+    uint8_t fresh_key[SHA256_BYTES]; /* the tokens' key if the store has none yet; random */
     size_t cache_bytes_max; /* 0: CACHE_BYTES_MAX */
     /* Called after each durable record, in order of position, for streams. May be NULL. */
     void (*tell)(void *context, struct slice instance, const struct store_record *r);

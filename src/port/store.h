@@ -60,6 +60,7 @@ struct store_row { /* an instance's row; absent texts are NULL */
 struct store_ready { /* a task message that exists, or an inbox entry (queue "@inbox") */
     struct slice queue, instance, task;
     int64_t item, at_ms;
+    int64_t generation, attempt;
 };
 
 struct store_record {

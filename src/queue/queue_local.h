@@ -18,8 +18,9 @@ typedef void queue_local_text(void *context, enum err err, struct slice json);
 typedef void queue_local_refilled(void *context, enum err err, bool has_more);
 typedef void queue_local_deleted(void *context, enum err err);
 
-/* What the queues ask of the engine. Each answers its reply exactly once, at once or later. None of
- * them is called from inside offer, withdraw or extend. */
+/* What the queues ask of the engine. Each answers its reply exactly once, at once or later, and
+ * copies what it needs of its arguments beyond its return. None of them is called from inside offer,
+ * withdraw or extend. */
 struct queue_local_engine {
     void *context;
     /* The text of a task message. ERR_NOT_FOUND: it exists no more and is dropped; any other error:

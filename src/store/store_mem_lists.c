@@ -32,7 +32,11 @@ static enum err read_cursor(struct slice after, struct store_ready *last)
 {
     struct slice part[5], rest = after;
 
-    *last = (struct store_ready){SLICE(""), SLICE(""), SLICE(""), INT64_MIN, INT64_MIN};
+    *last = (struct store_ready){.queue = SLICE(""),
+                                 .instance = SLICE(""),
+                                 .task = SLICE(""),
+                                 .item = INT64_MIN,
+                                 .at_ms = INT64_MIN};
     if (after.at == NULL) {
         return ERR_NONE;
     }

@@ -110,6 +110,8 @@ static struct store_row *keep_row(struct store_mem *s, const struct store_row *f
             .task = mem_copy(&s->kept, from->ready[i].task),
             .item = from->ready[i].item,
             .at_ms = from->ready[i].at_ms,
+            .generation = from->ready[i].generation,
+            .attempt = from->ready[i].attempt,
         };
     }
     row->ready = ready;

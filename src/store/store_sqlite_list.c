@@ -124,7 +124,11 @@ static enum err read_ready_cursor(struct slice after, struct store_ready *last)
 {
     struct slice part, rest;
 
-    *last = (struct store_ready){SLICE(""), SLICE(""), SLICE(""), INT64_MIN, INT64_MIN};
+    *last = (struct store_ready){.queue = SLICE(""),
+                                 .instance = SLICE(""),
+                                 .task = SLICE(""),
+                                 .item = INT64_MIN,
+                                 .at_ms = INT64_MIN};
     if (after.at == NULL) {
         return ERR_NONE;
     }
@@ -184,6 +188,8 @@ enum err read_ready(struct lane *l, struct store_request *r)
         item->instance = query_copy(&q, r->arena, 2);
         item->task = query_copy(&q, r->arena, 3);
         item->item = query_get_int(&q, 4);
+        item->generation = query_get_int(&q, 5);
+        item->attempt = query_get_int(&q, 6);
         last = *item;
     }
     r->ready = items;

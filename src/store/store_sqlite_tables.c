@@ -77,6 +77,8 @@ const char *const schema_steps[STORE_SQLITE_FORMAT] = {
     " instance TEXT NOT NULL,"
     " task TEXT NOT NULL,"
     " item INTEGER NOT NULL,"
+    " generation INTEGER NOT NULL,"
+    " attempt INTEGER NOT NULL,"
     " PRIMARY KEY (queue, at_ms, instance, task, item)) WITHOUT ROWID;"
     "CREATE INDEX ready_by_instance ON ready (instance);"
 

@@ -62,6 +62,8 @@ static enum err put_ready(struct lane *l, const struct store_row *row)
         query_text(&q, row->id);
         query_text(&q, row->ready[i].task);
         query_int(&q, row->ready[i].item);
+        query_int(&q, row->ready[i].generation);
+        query_int(&q, row->ready[i].attempt);
         err = query_run(&q);
     }
     return err;

@@ -1,8 +1,8 @@
 """The food-order workflow as a story: what every kind of worker must be able to live through.
 
-The caller gives the workers: an object with start() and stop(), which takes task messages off the
-four queues, does the task, answers on swm-events and deletes the message. Each message it took is in
-`taken` and each answer it sent in `answered`. The first attempt at making food fails.
+The caller gives the workers: an object with start() and stop(), which takes task messages off
+the four queues, does the task, answers on swm-events and deletes the message. What it took is in
+`taken`. The first attempt at making food fails.
 """
 
 import json
@@ -11,7 +11,8 @@ import threading
 from _server import Failed, ROOT, must, task_of, until
 
 TEMPLATE = "food-order"
-QUEUES = ("confirm_order_queue", "make_food_queue", "assign_executive_queue", "confirm_delivery_queue")
+QUEUES = ("confirm_order_queue", "make_food_queue", "assign_executive_queue",
+          "confirm_delivery_queue")
 TASKS = ("confirm_order", "make_food", "assign_executive", "confirm_delivery", "deliver_food")
 OUTPUTS = {
     "confirm_order": {"accepted": True},
@@ -166,7 +167,8 @@ class Story:
         stage = next(s["name"] for s in self.server.show(self.id)["stages"]
                      if any(t["name"] == "deliver_food" for t in s["tasks"]))
         self.replay(["--stage", stage], {"deliver_food"})
-        must(task_of(self.server.show(self.id), "deliver_food")["generation"] == 3, "no generation 3")
+        task = task_of(self.server.show(self.id), "deliver_food")
+        must(task["generation"] == 3, f"it has generation {task['generation']}")
 
     def replay(self, what, wanted):
         before = self.server.show(self.id)

@@ -50,7 +50,8 @@ class EarlierForm:
         for _ in range(10):
             got = self.sqs.receive_message(QueueUrl=self.url(queue), WaitTimeSeconds=5)
             for m in got.get("Messages", []):
-                self.sqs.delete_message(QueueUrl=self.url(queue), ReceiptHandle=m["ReceiptHandle"])
+                self.sqs.delete_message(QueueUrl=self.url(queue),
+                                        ReceiptHandle=m["ReceiptHandle"])
                 body = json.loads(m["Body"])
                 if body["business_ref_no"] == key:
                     return body
@@ -87,7 +88,8 @@ class EarlierForm:
         must(shown["input"] == {"patient": {"name": "Mina", "age": 61}, "ward": "B2"},
              f"the input is {shown['input']}")
         stages = [(s["name"], s["status"]) for s in shown["stages"]]
-        must(stages == [("START", "COMPLETED"), ("REGISTER", "ACTIVE"), ("WARD", "PENDING")], stages)
+        wanted = [("START", "COMPLETED"), ("REGISTER", "ACTIVE"), ("WARD", "PENDING")]
+        must(stages == wanted, stages)
 
     def carries_fields(self):
         message = self.take("insurance_queue", "ORDER-7")
@@ -164,7 +166,7 @@ class EarlierForm:
         must("find_sofa" in json.dumps(last), f"the reason does not name it: {last}")
 
     def bad_events(self):
-        """Each of these is a record in the feed with a verdict and a reason that names the fault."""
+        """Each is a record in the feed with a verdict and a reason that names the fault."""
         cases = [
             ({"business_ref_no": "ORDER-9", "component_name": "CARDIOLOGY",
               "event_name": "TaskFinished"}, "invalid", "TaskFinished"),
@@ -182,7 +184,7 @@ class EarlierForm:
             self.send(event)
             newest = self.server.get("/v1/events?limit=1&newest_first=true")["events"][0]
             must(newest["verdict"] == verdict, f"{event} became {newest}")
-            must(newest["reason"] and word in json.dumps(newest), f"{word} is not named in {newest}")
+            must(newest["reason"] and word in json.dumps(newest), f"{word} is missing in {newest}")
 
     def verify(self):
         must(self.server.cli_one("verify")["ok"], "verify found problems")

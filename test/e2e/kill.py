@@ -13,6 +13,7 @@ import random
 import threading
 import time
 
+import boto3
 import botocore.config
 import botocore.exceptions
 
@@ -160,33 +161,36 @@ class Load:
             must(answer["verdict"] in ("applied", "duplicate"), f"a start became {answer}")
             self.ledger.started(event_id, answer)
 
+    def receive_http(self, link, queue):
+        """One receive: when it was sent, and what came."""
+        sent_at = time.monotonic()
+        try:
+            status, answer = ask(link, "POST", f"/v1/queues/{queue}/receive",
+                                 {"max": 5, "wait_seconds": 1})
+        except AWAY:
+            link.close()
+            raise
+        return (sent_at, answer["messages"]) if status == 200 else None
+
     def work_http(self, number):
-        link = self.link()
-        queue = QUEUES[number % len(QUEUES)]
+        link, queue = self.link(), QUEUES[number % len(QUEUES)]
         while not self.no_work.is_set():
-            sent_at = [0.0]
-
-            def receive():
-                sent_at[0] = time.monotonic()
-                try:
-                    status, answer = ask(link, "POST", f"/v1/queues/{queue}/receive",
-                                         {"max": 5, "wait_seconds": 1})
-                except AWAY:
-                    link.close()
-                    raise
-                return answer if status == 200 else None
-
-            for message in self.insist("receive", receive)["messages"]:
-                self.ledger.delivered(message, sent_at[0])
+            sent_at, messages = self.insist("receive", lambda: self.receive_http(link, queue))
+            for message in messages:
+                self.ledger.delivered(message, sent_at)
                 event = answer_to(message)
                 way = "complete" if event.pop("event") == "TaskCompleted" else "fail"
                 answer = self.post(link, "answer", f"/v1/tasks/{way}", event)
                 must(answer["verdict"] in ("applied", "duplicate", "stale"), f"{way}: {answer}")
                 self.ledger.acked(message, "answers by http " + answer["verdict"])
 
-    def work_boto3(self, number):
-        import boto3
+    def receive_boto3(self, sqs, queue):
+        sent_at = time.monotonic()
+        got = self.call_once(sqs.receive_message, QueueUrl=queue, MaxNumberOfMessages=5,
+                             WaitTimeSeconds=1)
+        return (sent_at, got.get("Messages", [])) if got is not None else None
 
+    def work_boto3(self, number):
         sqs = boto3.client(
             "sqs", endpoint_url=self.server.url, region_name="us-east-1",
             aws_access_key_id="test", aws_secret_access_key="test",
@@ -194,16 +198,10 @@ class Load:
         queue = self.call(sqs.get_queue_url, QueueName=QUEUES[number % len(QUEUES)])["QueueUrl"]
         events = self.call(sqs.get_queue_url, QueueName="swm-events")["QueueUrl"]
         while not self.no_work.is_set():
-            sent_at = [0.0]
-
-            def receive():
-                sent_at[0] = time.monotonic()
-                return self.call_once(sqs.receive_message, QueueUrl=queue, MaxNumberOfMessages=5,
-                                      WaitTimeSeconds=1)
-
-            for m in self.insist("receive", receive).get("Messages", []):
+            sent_at, messages = self.insist("receive", lambda: self.receive_boto3(sqs, queue))
+            for m in messages:
                 message = json.loads(m["Body"])
-                self.ledger.delivered(message, sent_at[0])
+                self.ledger.delivered(message, sent_at)
                 self.call(sqs.send_message, QueueUrl=events,
                           MessageBody=json.dumps(answer_to(message)))
                 self.ledger.acked(message, "answers by boto3")

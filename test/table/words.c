@@ -204,14 +204,12 @@ static void expect_send(struct table_case *c, struct happening *h, struct slice 
 {
     struct slice queue = table_word(words);
     int64_t attempt = 0, generation = 0;
-    struct slice rest = *words;
-    if (slice_eq_text(table_word(&rest), "attempt")) {
-        (void)slice_to_int(table_word(&rest), &attempt);
-        *words = rest;
-    }
-    if (slice_eq_text(table_word(&rest), "generation")) {
-        (void)slice_to_int(table_word(&rest), &generation);
-        *words = rest;
+    for (struct slice rest = *words;; *words = rest) {
+        struct slice word = table_word(&rest);
+        bool is_attempt = slice_eq_text(word, "attempt");
+        if (!is_attempt && !slice_eq_text(word, "generation"))
+            break;
+        (void)slice_to_int(table_word(&rest), is_attempt ? &attempt : &generation);
     }
     for (uint32_t k = 0; k < c->template->task_count; k++) {
         const struct task_state *s = &c->after->tasks[k];
@@ -243,7 +241,8 @@ static void expect_wake(struct table_case *c, struct slice word)
 static void expect_text(struct table_case *c, const char *what, struct slice got,
                         struct slice want)
 {
-    if (!slice_eq(got, unquote(want)) && !slice_eq(got, want))
+    bool is_nothing = got.len == 0 && slice_eq_text(want, "null");
+    if (!is_nothing && !slice_eq(got, unquote(want)) && !slice_eq(got, want))
         table_fail(c, what, say("is %.*s%s", got, ""));
 }
 

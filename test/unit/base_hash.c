@@ -114,7 +114,8 @@ TEST(hmac_of_short_and_long_texts_is_the_same_function)
         struct slice code = hmac_of(key, s);
         CHECK(slice_eq(code, plain_hmac_of(key, s)));
     }
-    CHECK_INT(hmac_of(key, SLICE_NONE).len, 64);
+    struct slice of_nothing = hmac_of(key, SLICE_NONE);
+    CHECK(slice_eq(of_nothing, plain_hmac_of(key, SLICE(""))));
     arena_drop(&arena);
 }
 
@@ -145,9 +146,13 @@ TEST(hex_reads_what_it_writes_and_nothing_else)
 
 TEST(base64_agrees_with_rfc_4648)
 {
-    static const char *const pairs[][2] = {
-        {"", ""},         {"f", "Zg=="},        {"fo", "Zm8="},          {"foo", "Zm9v"},
-        {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+    static const char *const pairs[][2] = {{"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
+                                           {"foobar", "Zm9vYmFy"}};
     arena_init(&arena, 1 << 20);
     for (size_t k = 0; k < sizeof pairs / sizeof *pairs; k++) {
         struct slice plain;
@@ -177,8 +182,8 @@ TEST(base64_brings_all_bytes_back)
 
 TEST(base64_refuses_all_but_the_one_spelling)
 {
-    static const char *const bad[] = {"Z",    "Zg",   "Zg=",   "Zh==", "Zm9=", "====", "Z===",
-                                      "=g==", "Zg==Zg==", "Zm 9v", "-_-_", "Zm9v\n", "Z\0=="};
+    static const char *const bad[] = {"Z",    "Zg",   "Zg=",      "Zh==",  "Zm9=", "====",
+                                      "Z===", "=g==", "Zg==Zg==", "Zm 9v", "-_-_", "Zm9v\n"};
     static const char *const bad_url[] = {"Z", "Zh", "Zm9", "Zg==", "+/+/", "Zm9v\n"};
     struct slice out;
     arena_init(&arena, 1 << 20);
@@ -201,8 +206,8 @@ TEST(hash_id_spells_the_first_hundred_bits)
     memset(digest, 0xff, sizeof digest);
     hash_id(digest, id);
     CHECK_TEXT(((struct slice){id, sizeof id}), "zzzzzzzzzzzzzzzzzzzz");
-    static const uint8_t counted[] = {0x00, 0x44, 0x32, 0x14, 0xc7, 0x42, 0x54, 0xb6,
-                                      0x35, 0xcf, 0x84, 0x65, 0x3a};
+    static const uint8_t counted[] = {0x00, 0x44, 0x32, 0x14, 0xc7, 0x42, 0x54,
+                                      0xb6, 0x35, 0xcf, 0x84, 0x65, 0x3a};
     memset(digest, 0, sizeof digest);
     memcpy(digest, counted, sizeof counted); /* 0, 1, 2, ... in groups of five bits */
     hash_id(digest, id);

@@ -71,8 +71,11 @@ TEST(slice_copies_live_in_the_arena)
 
 TEST(slice_to_int_is_strict_decimal_within_64_bits)
 {
-    static const char *const bad[] = {"",    "-",   "+1",  " 1",  "1 ",
-                                      "1.0", "0x1", "1e3", "--1", "9223372036854775808",
+    static const char *const bad[] = {"",    "-",
+                                      "+1",  " 1",
+                                      "1 ",  "1.0",
+                                      "0x1", "1e3",
+                                      "--1", "9223372036854775808",
                                       "1-",  "-9223372036854775809"};
     int64_t n = 7;
     CHECK(slice_to_int(SLICE("9223372036854775807"), &n) && n == INT64_MAX);
@@ -98,10 +101,18 @@ TEST(slice_is_utf8_takes_the_standard_and_nothing_more)
                                        "\xef\xbf\xbf",
                                        "\xf0\x90\x80\x80",
                                        "\xf4\x8f\xbf\xbf"};
-    static const char *const bad[] = {"\x80",         "\xc0\x80",         "\xc1\xbf",
-                                      "\xc2",         "\xe0\x9f\xbf",     "\xed\xa0\x80",
-                                      "\xe2\x82",     "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
-                                      "\xf5\x80\x80", "\xff",             "a\xe2\x82z"};
+    static const char *const bad[] = {"\x80",
+                                      "\xc0\x80",
+                                      "\xc1\xbf",
+                                      "\xc2",
+                                      "\xe0\x9f\xbf",
+                                      "\xed\xa0\x80",
+                                      "\xe2\x82",
+                                      "\xf0\x8f\xbf\xbf",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80",
+                                      "\xff",
+                                      "a\xe2\x82z"};
     for (size_t k = 0; k < sizeof good / sizeof *good; k++)
         CHECK(slice_is_utf8(slice_of(good[k])));
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++)

@@ -113,9 +113,8 @@ static struct heap_entry *least(void)
     struct heap_entry *found = NULL;
     for (size_t k = 0; k < ENTRIES; k++) {
         struct heap_entry *e = &entries[k];
-        if (e->place != 0 &&
-            (found == NULL || e->at_ms < found->at_ms ||
-             (e->at_ms == found->at_ms && e->tie < found->tie)))
+        if (e->place != 0 && (found == NULL || e->at_ms < found->at_ms ||
+                              (e->at_ms == found->at_ms && e->tie < found->tie)))
             found = e;
     }
     return found;

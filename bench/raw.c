@@ -1,0 +1,40 @@
+/* The raw append that rates are compared with: the same bytes, written to a plain file and synced
+ * as often. Prints the seconds it took.
+ *
+ *     raw FILE BYTES SYNCS */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static double read_seconds(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 4)
+        return 2;
+    size_t bytes = strtoul(argv[2], NULL, 10), syncs = strtoul(argv[3], NULL, 10);
+    size_t piece = syncs > 0 ? (bytes + syncs - 1) / syncs : bytes;
+    char *text = malloc(piece + 1);
+    int fd = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (text == NULL || fd < 0)
+        return 1;
+    memset(text, 'x', piece);
+    double began = read_seconds();
+    for (size_t i = 0; i < syncs; i++) {
+        if (write(fd, text, piece) != (ssize_t)piece || fdatasync(fd) != 0)
+            return 1;
+    }
+    printf("%.6f\n", read_seconds() - began);
+    close(fd);
+    unlink(argv[1]);
+    free(text);
+    return 0;
+}

@@ -1,0 +1,413 @@
+/* The cache of instances. An entry is made when something asks for an instance, loads it from its
+ * row and the records that the row does not have, and is dropped when it was unused for longest,
+ * idle and written. The cache is never asked whether it is right: the append tells. */
+#include "flow/flow_int.h"
+
+#include "base/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ENTRY_OVERHEAD_BYTES 1024
+
+struct entry *entry_find(const struct flow *f, struct slice id)
+{
+    return map_find(&f->entries, id);
+}
+
+void entry_touch(struct flow *f, struct entry *e)
+{
+    list_remove(&f->lru, &e->lru);
+    list_append(&f->lru, &e->lru);
+}
+
+static struct entry *make(struct flow *f, struct slice id)
+{
+    struct entry *e = id.len > HASH_ID_CHARS ? NULL : calloc(1, sizeof *e);
+    if (e == NULL)
+        return NULL;
+    memcpy(e->id_text, id.at, id.len);
+    e->id = (struct slice){e->id_text, id.len};
+    arena_init(&e->arena, INSTANCE_BYTES_MAX);
+    arena_init(&e->repeat_arena, EVENT_BYTES_MAX * 2);
+    list_init(&e->pending);
+    list_init(&e->visits);
+    if (map_put(&f->entries, e->id, e) != ERR_NONE) {
+        free(e);
+        return NULL;
+    }
+    list_append(&f->lru, &e->lru);
+    f->cached_bytes += sizeof *e + ENTRY_OVERHEAD_BYTES;
+    return e;
+}
+
+struct entry *entry_get(struct flow *f, struct slice id)
+{
+    struct entry *e = entry_find(f, id);
+    if (e != NULL) {
+        entry_touch(f, e);
+        return e;
+    }
+    e = make(f, id);
+    if (e != NULL)
+        entry_load(f, e);
+    return e;
+}
+
+static bool make_blank(struct entry *e, const struct template *t)
+{
+    jmp_buf edge;
+    e->arena.edge = &edge;
+    if (setjmp(edge) != 0)
+        return false;
+    e->i = instance_new(&e->arena, e->id, t);
+    e->arena.edge = NULL;
+    return true;
+}
+
+struct entry *entry_new_blank(struct flow *f, struct slice id, const struct template *t)
+{
+    struct entry *e = make(f, id);
+    if (e == NULL)
+        return NULL;
+    if (!make_blank(e, t)) {
+        entry_drop(f, e);
+        return NULL;
+    }
+    e->state = ENTRY_IDLE;
+    e->fresh_bytes = e->arena.used_bytes;
+    f->cached_bytes += e->fresh_bytes;
+    return e;
+}
+
+static void close_open_key(struct flow *f, struct entry *e)
+{
+    if (e->open_key == NULL)
+        return;
+    size_t template_len = strlen(e->open_key);
+    struct slice key = {e->open_key, template_len + 1 + strlen(e->open_key + template_len + 1)};
+    if (map_find(&f->open_keys, key) == e)
+        (void)map_remove(&f->open_keys, key);
+    free(e->open_key);
+    e->open_key = NULL;
+}
+
+static struct slice open_key_of(char *buf, size_t size, struct slice template, struct slice key)
+{
+    if (template.len + key.len + 2 > size)
+        return SLICE_NONE;
+    memcpy(buf, template.at, template.len);
+    buf[template.len] = '\0';
+    memcpy(buf + template.len + 1, key.at, key.len);
+    buf[template.len + 1 + key.len] = '\0';
+    return (struct slice){buf, template.len + 1 + key.len};
+}
+
+void entry_set_open(struct flow *f, struct entry *e)
+{
+    char buf[EARLIER_NAME_BYTES_MAX + KEY_BYTES_MAX + 2];
+    const struct instance *i = e->i;
+    bool is_open = instance_status_is_open((enum instance_status)i->status) && i->key.len > 0;
+    if (is_open == (e->open_key != NULL))
+        return;
+    close_open_key(f, e);
+    if (!is_open)
+        return;
+    struct slice name = open_key_of(buf, sizeof buf, i->template_name, i->key);
+    if (name.at == NULL || (e->open_key = malloc(name.len + 1)) == NULL)
+        return; /* the store's index still knows */
+    memcpy(e->open_key, buf, name.len + 1);
+    if (map_put(&f->open_keys, (struct slice){e->open_key, name.len}, e) != ERR_NONE)
+        close_open_key(f, e);
+}
+
+struct entry *entry_find_open(const struct flow *f, struct slice template, struct slice key)
+{
+    char buf[EARLIER_NAME_BYTES_MAX + KEY_BYTES_MAX + 2];
+    struct slice name = open_key_of(buf, sizeof buf, template, key);
+    return name.at == NULL ? NULL : map_find(&f->open_keys, name);
+}
+
+void entry_drop(struct flow *f, struct entry *e)
+{
+    assert(list_first(&e->pending) == NULL && list_first(&e->visits) == NULL);
+    close_open_key(f, e);
+    heap_remove(&f->wakes, &e->wake);
+    list_remove(&f->run, &e->run);
+    list_remove(&f->lru, &e->lru);
+    list_remove(&f->dirty, &e->dirty);
+    (void)map_remove(&f->entries, e->id);
+    f->cached_bytes -= sizeof *e + ENTRY_OVERHEAD_BYTES + e->fresh_bytes;
+    arena_drop(&e->arena);
+    arena_drop(&e->repeat_arena);
+    free(e);
+}
+
+void entry_run_later(struct flow *f, struct entry *e)
+{
+    bool can_run = e->state == ENTRY_IDLE && (list_first(&e->pending) != NULL || e->is_repeat_due);
+    if (can_run && !link_is_in(&e->run))
+        list_append(&f->run, &e->run);
+}
+
+void entry_visit(struct flow *f, struct entry *e, struct visit *v)
+{
+    if (e->state != ENTRY_LOADING && e->i != NULL && e->i->seq > 0)
+        v->run(f, v, e, ERR_NONE);
+    else
+        list_append(&e->visits, &v->link);
+}
+
+/* --- loading ----------------------------------------------------------------------------------- */
+
+static enum err find_template(struct flow *f, struct arena *scratch, const struct store_request *r,
+                              const struct template **out)
+{
+    struct slice name;
+    int64_t version;
+    enum err err;
+    if (r->row_count > 0) {
+        err = state_template(scratch, r->rows[0].state, &name, &version);
+    } else {
+        struct record first;
+        err = record_decode(scratch, r->records[0].bytes, &first);
+        if (err == ERR_NONE)
+            err = record_template(&first, &name, &version);
+    }
+    if (err != ERR_NONE)
+        return err;
+    *out = flow_template(f, name, version);
+    return *out == NULL ? ERR_CORRUPT : ERR_NONE;
+}
+
+enum err entry_decode(struct flow *f, struct arena *scratch, struct arena *a, struct slice id,
+                      const struct store_request *r, const struct payload_list *payloads,
+                      struct instance **out)
+{
+    const struct template *t;
+    enum err err = find_template(f, scratch, r, &t);
+    if (err != ERR_NONE)
+        return err;
+    struct instance *i = instance_new(a, id, t);
+    if (r->row_count > 0)
+        err = state_decode(scratch, r->rows[0].state, i, payloads);
+    for (uint32_t k = 0; k < r->record_count && err == ERR_NONE; k++) {
+        struct record record;
+        err = record_decode(scratch, r->records[k].bytes, &record);
+        if (err == ERR_NONE)
+            err = record_fold(scratch, i, &record, payloads);
+    }
+    *out = i;
+    return err;
+}
+
+static enum err collect_refs(struct arena *a, const struct store_request *r,
+                             struct payload_list *refs)
+{
+    enum err err = r->row_count > 0 ? state_refs(a, r->rows[0].state, refs) : ERR_NONE;
+    for (uint32_t k = 0; k < r->record_count && err == ERR_NONE; k++) {
+        struct record record;
+        err = record_decode(a, r->records[k].bytes, &record);
+        if (err == ERR_NONE)
+            err = record_refs(a, &record, refs);
+    }
+    return err;
+}
+
+static void fail_waiting(struct flow *f, struct entry *e, enum err err)
+{
+    struct link *k;
+    while ((k = list_take(&e->visits)) != NULL) {
+        struct visit *v = LINK_OWNER(k, struct visit, link);
+        v->run(f, v, NULL, err);
+    }
+    while ((k = list_take(&e->pending)) != NULL) {
+        struct arrival *v = LINK_OWNER(k, struct arrival, link);
+        if (err == ERR_UNKNOWN_INSTANCE)
+            arrive_unknown(f, v, SLICE("there is no such instance"));
+        else
+            arrival_fail(f, v, err);
+    }
+}
+
+static void loaded(struct flow *f, struct entry *e, enum err err)
+{
+    if (err != ERR_NONE) {
+        if (err != ERR_UNKNOWN_INSTANCE)
+            log_line(LOG_ERROR, "flow", "instance %.*s cannot be loaded: %s", SLICE_ARG(e->id),
+                     err_text(err));
+        fail_waiting(f, e, err);
+        entry_drop(f, e);
+        return;
+    }
+    e->state = ENTRY_IDLE;
+    f->cached_bytes += e->arena.used_bytes - e->fresh_bytes;
+    e->fresh_bytes = e->arena.used_bytes;
+    entry_set_open(f, e);
+    supervisor_note(f, e);
+    relay_offer_all(f, e->i);
+    struct link *k;
+    while ((k = list_take(&e->visits)) != NULL) {
+        struct visit *v = LINK_OWNER(k, struct visit, link);
+        v->run(f, v, e, ERR_NONE);
+    }
+    entry_run_later(f, e);
+}
+
+/* The instance from what the store found; with payloads when it refers to some. */
+static enum err build(struct flow *f, struct entry *e, struct ask *load,
+                      const struct payload_list *payloads)
+{
+    jmp_buf edge;
+    arena_drop(&e->arena);
+    arena_reset(&f->scratch);
+    e->arena.edge = f->scratch.edge = &edge;
+    enum err err = ERR_MEMORY;
+    if (setjmp(edge) == 0)
+        err = entry_decode(f, &f->scratch, &e->arena, e->id, &load->r, payloads, &e->i);
+    e->arena.edge = f->scratch.edge = NULL;
+    if (err != ERR_NONE) {
+        e->i = NULL;
+        arena_drop(&e->arena);
+        return err;
+    }
+    bool has_row = load->r.row_count > 0;
+    e->row_rev = has_row ? load->r.rows[0].rev : 0;
+    e->has_ready_rows = true; /* there may be some */
+    if (load->r.record_count > 0)
+        supervisor_dirty(f, e, load->r.records[0].pos);
+    return ERR_NONE;
+}
+
+static bool list_payloads(struct ask *q, struct payload_list *payloads)
+{
+    jmp_buf edge;
+    q->arena.edge = &edge;
+    if (setjmp(edge) != 0)
+        return false;
+    for (uint32_t k = 0; k < q->r.payload_count; k++)
+        payload_add(&q->arena, payloads, q->r.payloads[k].text, q->r.payloads[k].digest);
+    q->arena.edge = NULL;
+    return true;
+}
+
+static void payloads_read(struct flow *f, struct ask *q)
+{
+    struct entry *e = q->entry;
+    struct ask *load = q->context;
+    struct payload_list payloads = {0};
+    enum err err = q->r.err;
+    if (err == ERR_NONE && !list_payloads(q, &payloads))
+        err = ERR_MEMORY;
+    if (err == ERR_NONE)
+        err = build(f, e, load, &payloads);
+    ask_free(load);
+    loaded(f, e, err);
+}
+
+static bool make_room(struct ask *q, uint32_t count)
+{
+    jmp_buf edge;
+    q->arena.edge = &edge;
+    if (setjmp(edge) != 0)
+        return false;
+    q->r.payloads = arena_array(&q->arena, count, sizeof *q->r.payloads);
+    q->arena.edge = NULL;
+    return true;
+}
+
+/* True: the payloads were asked for, and `load` is kept until they are here. */
+static bool ask_payloads(struct flow *f, struct entry *e, struct ask *load,
+                         const struct payload_list *refs)
+{
+    struct ask *q = refs->count == 0 ? NULL : ask_new(f, STORE_PAYLOADS, payloads_read);
+    if (q == NULL)
+        return false;
+    if (!make_room(q, refs->count)) {
+        ask_free(q);
+        return false;
+    }
+    q->r.payload_count = refs->count;
+    for (uint32_t k = 0; k < refs->count; k++)
+        memcpy(q->r.payloads[k].digest, refs->items[k].digest, SHA256_BYTES);
+    q->entry = e;
+    q->context = load;
+    load->is_kept = true;
+    ask_submit(f, q);
+    return true;
+}
+
+static enum err refs_of(struct ask *q, struct payload_list *refs)
+{
+    jmp_buf edge;
+    q->arena.edge = &edge;
+    if (setjmp(edge) != 0)
+        return ERR_MEMORY;
+    enum err err = collect_refs(&q->arena, &q->r, refs);
+    q->arena.edge = NULL;
+    return err;
+}
+
+static void load_read(struct flow *f, struct ask *q)
+{
+    struct entry *e = q->entry;
+    struct payload_list refs = {0}, none = {0};
+    enum err err = q->r.err == ERR_NOT_FOUND ? ERR_UNKNOWN_INSTANCE : q->r.err;
+    if (err == ERR_NONE && q->r.row_count + q->r.record_count == 0)
+        err = ERR_UNKNOWN_INSTANCE;
+    if (err == ERR_NONE)
+        err = refs_of(q, &refs);
+    if (err == ERR_NONE && ask_payloads(f, e, q, &refs))
+        return;
+    if (err == ERR_NONE)
+        err = refs.count > 0 ? ERR_MEMORY : build(f, e, q, &none);
+    loaded(f, e, err);
+}
+
+void entry_load(struct flow *f, struct entry *e)
+{
+    struct ask *q = ask_new(f, STORE_LOAD, load_read);
+    e->state = ENTRY_LOADING;
+    e->i = NULL;
+    f->stats.loads++;
+    if (q == NULL) {
+        loaded(f, e, ERR_MEMORY);
+        return;
+    }
+    q->entry = e;
+    q->r.id = e->id;
+    ask_submit(f, q);
+}
+
+void entry_reload(struct flow *f, struct entry *e)
+{
+    heap_remove(&f->wakes, &e->wake);
+    list_remove(&f->dirty, &e->dirty);
+    list_remove(&f->run, &e->run);
+    close_open_key(f, e);
+    e->is_wake_pending = false;
+    entry_load(f, e);
+}
+
+/* --- making room ------------------------------------------------------------------------------- */
+
+static bool can_drop(const struct entry *e)
+{
+    return e->state == ENTRY_IDLE && list_first(&e->pending) == NULL &&
+           list_first(&e->visits) == NULL && !link_is_in(&e->dirty) && !e->is_flushing &&
+           e->repeat.unrecorded == 0;
+}
+
+void entry_shrink_cache(struct flow *f)
+{
+    struct link *k = list_first(&f->lru), *next;
+    for (; k != NULL && f->cached_bytes > f->config.cache_bytes_max; k = next) {
+        next = list_after(&f->lru, k);
+        struct entry *e = LINK_OWNER(k, struct entry, lru);
+        if (!can_drop(e))
+            continue;
+        supervisor_evicted(f, e);
+        entry_drop(f, e);
+    }
+}

@@ -1,0 +1,351 @@
+/* The engine as a whole: opened, started, driven round by round, drained, closed. A round collects
+ * what the store has finished, takes what is due, steps what waits, and makes room. */
+#include "flow/flow_int.h"
+
+#include "base/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COMPLETIONS_PER_CALL 64
+#define SCRATCH_BYTES_MAX (4 * INSTANCE_BYTES_MAX)
+#define TOKEN_KEY_NAME SLICE("token_key")
+#define LIFE_NAME SLICE("first_start")
+
+uint64_t flow_random(struct flow *f)
+{
+    f->rng += 0x9e3779b97f4a7c15U; /* splitmix64 */
+    uint64_t z = f->rng;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9U;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebU;
+    return z ^ z >> 31;
+}
+
+/* --- questions to the store -------------------------------------------------------------------- */
+
+struct ask *ask_new(struct flow *f, enum store_op op, ask_done *done)
+{
+    struct ask *q = calloc(1, sizeof *q);
+    (void)f;
+    if (q == NULL)
+        return NULL;
+    arena_init(&q->arena, SCRATCH_BYTES_MAX);
+    q->r.op = op;
+    q->r.arena = &q->arena;
+    q->r.owner = q;
+    q->done = done;
+    return q;
+}
+
+void ask_submit(struct flow *f, struct ask *q)
+{
+    list_append(&f->asks, &q->link);
+    q->is_kept = false;
+    if (f->state != FLOW_CLOSING) /* when closing, drop_asks answers it */
+        f->config.store->ops->submit(f->config.store, &q->r);
+}
+
+void ask_free(struct ask *q)
+{
+    arena_drop(&q->arena);
+    free(q);
+}
+
+static void collect(struct flow *f)
+{
+    struct store_request *done[COMPLETIONS_PER_CALL];
+    size_t count;
+    do {
+        count = f->config.store->ops->complete(f->config.store, done, COMPLETIONS_PER_CALL);
+        for (size_t k = 0; k < count; k++) {
+            struct ask *q = done[k]->owner;
+            list_remove(&f->asks, &q->link);
+            q->done(f, q);
+            if (!q->is_kept)
+                ask_free(q);
+        }
+    } while (count == COMPLETIONS_PER_CALL);
+}
+
+/* --- opening and starting ---------------------------------------------------------------------- */
+
+static bool name_node(struct flow *f)
+{
+    struct slice node = f->config.node.len > 0 ? f->config.node : SLICE("local");
+    struct text id = text_new(&f->own, NAME_BYTES_MAX + 8);
+    text_put_c(&id, "_sys:");
+    text_put(&id, node);
+    f->sys_id = text_slice(&id);
+    return !id.is_cut;
+}
+
+static bool name_within(struct flow *f)
+{
+    jmp_buf edge;
+    f->own.edge = &edge;
+    if (setjmp(edge) != 0)
+        return false;
+    bool is_named = name_node(f);
+    f->own.edge = NULL;
+    return is_named;
+}
+
+enum err flow_open(const struct flow_config *config, struct flow **out)
+{
+    struct flow *f = calloc(1, sizeof *f);
+    *out = NULL;
+    if (f == NULL)
+        return ERR_MEMORY;
+    f->config = *config;
+    if (f->config.cache_bytes_max == 0)
+        f->config.cache_bytes_max = CACHE_BYTES_MAX;
+    f->rng = config->seed;
+    arena_init(&f->scratch, SCRATCH_BYTES_MAX);
+    arena_init(&f->own, EVENT_BYTES_MAX);
+    map_init(&f->families, flow_random(f));
+    map_init(&f->aliases, flow_random(f));
+    map_init(&f->entries, flow_random(f));
+    map_init(&f->open_keys, flow_random(f));
+    map_init(&f->far_wakes, flow_random(f));
+    heap_init(&f->wakes);
+    struct list *const lists[] = {&f->applies, &f->run,         &f->lru,           &f->dirty,
+                                  &f->asks,    &f->sys_pending, &f->flush_waiters, &f->queries};
+    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
+        list_init(lists[k]);
+    if (!name_within(f)) {
+        flow_close(f);
+        return ERR_MEMORY;
+    }
+    *out = f;
+    return ERR_NONE;
+}
+
+void flow_set_queue(struct flow *f, struct queue *q)
+{
+    f->config.queue = q;
+}
+
+bool flow_is_ready(const struct flow *f)
+{
+    return f->state == FLOW_READY;
+}
+
+enum err flow_start_error(const struct flow *f)
+{
+    return f->start_err;
+}
+
+/* Instances whose records the rows do not have yet, page by page; each is loaded, and so comes to be
+ * written behind. */
+static void behind_read(struct flow *f, struct ask *q)
+{
+    for (uint32_t k = 0; k < q->r.row_count && q->r.err == ERR_NONE; k++)
+        if (!slice_has_prefix(q->r.rows[k].id, SLICE("_sys:")))
+            (void)entry_get(f, q->r.rows[k].id);
+    if (q->r.last_pos > f->last_pos)
+        f->last_pos = q->r.last_pos;
+    int64_t from = 0;
+    bool has_more = q->r.err == ERR_NONE && slice_to_int(q->r.next, &from);
+    struct ask *more = has_more ? ask_new(f, STORE_BEHIND, behind_read) : NULL;
+    if (!has_more || more == NULL) {
+        flow_start_step_done(f, has_more ? ERR_MEMORY : q->r.err);
+        return;
+    }
+    more->r.limit = LIST_LIMIT_MAX;
+    more->r.seq = (uint64_t)from;
+    ask_submit(f, more);
+}
+
+static void read_behind(struct flow *f)
+{
+    struct ask *q = ask_new(f, STORE_BEHIND, behind_read);
+    if (q == NULL) {
+        flow_start_step_done(f, ERR_MEMORY);
+        return;
+    }
+    q->r.limit = LIST_LIMIT_MAX;
+    ask_submit(f, q);
+}
+
+static void key_read(struct flow *f, struct ask *q)
+{
+    f->keys.count = 1;
+    f->keys.keys[0].id = 1;
+    enum err err = q->r.err;
+    if (err == ERR_NONE && !hex_decode(q->r.value, f->keys.keys[0].bytes, SHA256_BYTES))
+        err = ERR_CORRUPT;
+    flow_start_step_done(f, err);
+}
+
+static bool offer_key(struct flow *f, struct ask *q)
+{
+    jmp_buf edge;
+    q->arena.edge = &edge;
+    if (setjmp(edge) != 0)
+        return false;
+    q->r.id = TOKEN_KEY_NAME;
+    q->r.key = hex_encode(&q->arena, f->config.fresh_key, SHA256_BYTES);
+    q->arena.edge = NULL;
+    return true;
+}
+
+static void read_key(struct flow *f)
+{
+    struct ask *q = ask_new(f, STORE_META, key_read);
+    if (q != NULL && offer_key(f, q)) {
+        ask_submit(f, q);
+        return;
+    }
+    if (q != NULL)
+        ask_free(q);
+    flow_start_step_done(f, ERR_MEMORY);
+}
+
+/* The start is a row of steps, each begun when the one before is done: templates before instances,
+ * since an instance can't be read without its template. */
+void flow_start_step_done(struct flow *f, enum err err)
+{
+    static void (*const steps[])(struct flow *) = {read_key, catalog_load, sys_load, read_behind};
+    if (f->state != FLOW_STARTING || f->start_err != ERR_NONE)
+        return;
+    f->start_err = err;
+    if (err != ERR_NONE)
+        return;
+    if (f->start_step == sizeof steps / sizeof *steps) {
+        f->state = FLOW_READY;
+        f->window_next_ms = f->now_ms;
+        return;
+    }
+    steps[f->start_step++](f);
+}
+
+void flow_start(struct flow *f, int64_t now_ms)
+{
+    f->now_ms = f->grace_from_ms = now_ms;
+    f->state = FLOW_STARTING;
+    flow_start_step_done(f, ERR_NONE);
+}
+
+/* --- the round --------------------------------------------------------------------------------- */
+
+static void run_entries(struct flow *f)
+{
+    struct link *k;
+    for (size_t left = f->run.count; left > 0 && (k = list_take(&f->run)) != NULL; left--) {
+        struct entry *e = LINK_OWNER(k, struct entry, run);
+        if (e->state == ENTRY_IDLE && e->i != NULL)
+            scheduler_run(f, e);
+    }
+}
+
+void flow_round(struct flow *f, int64_t now_ms)
+{
+    if (now_ms > f->now_ms)
+        f->now_ms = now_ms;
+    collect(f);
+    if (f->state == FLOW_STARTING)
+        return;
+    catalog_round(f);
+    supervisor_round(f);
+    run_entries(f);
+    sys_round(f);
+    query_round(f);
+    entry_shrink_cache(f);
+}
+
+int64_t flow_next(const struct flow *f)
+{
+    int64_t at_ms = supervisor_next(f);
+    bool has_work = list_first(&f->run) != NULL || query_has_work(f) ||
+                    (list_first(&f->applies) != NULL && !f->is_applying) ||
+                    (list_first(&f->sys_pending) != NULL && !f->is_sys_committing);
+    if (f->state == FLOW_STARTING)
+        return TIME_NEVER;
+    return has_work ? f->now_ms : at_ms;
+}
+
+void flow_drain(struct flow *f)
+{
+    if (f->state == FLOW_READY)
+        f->state = FLOW_DRAINING;
+}
+
+bool flow_is_idle(const struct flow *f)
+{
+    return list_first(&f->asks) == NULL && list_first(&f->dirty) == NULL &&
+           f->arrivals_in_flight == 0 && !f->is_applying;
+}
+
+/* --- closing ----------------------------------------------------------------------------------- */
+
+static void drop_arrivals(struct flow *f, struct list *l)
+{
+    struct link *k;
+    while ((k = list_take(l)) != NULL)
+        arrival_fail(f, LINK_OWNER(k, struct arrival, link), ERR_CLOSING);
+}
+
+static void drop_visits(struct flow *f, struct list *l)
+{
+    struct link *k;
+    while ((k = list_take(l)) != NULL) {
+        struct visit *v = LINK_OWNER(k, struct visit, link);
+        v->run(f, v, NULL, ERR_CLOSING);
+    }
+}
+
+/* What the store never gave back is dropped with what it was for. The store is closed, or has lost
+ * it: it touches the requests no more. */
+static void drop_asks(struct flow *f)
+{
+    struct link *k;
+    while ((k = list_take(&f->asks)) != NULL) {
+        struct ask *q = LINK_OWNER(k, struct ask, link);
+        q->r.err = ERR_CLOSING;
+        q->done(f, q);
+        if (!q->is_kept)
+            ask_free(q);
+    }
+}
+
+void flow_close(struct flow *f)
+{
+    struct link *k;
+    f->state = FLOW_CLOSING;
+    drop_asks(f);
+    drop_arrivals(f, &f->sys_pending);
+    drop_visits(f, &f->flush_waiters);
+    while ((k = list_first(&f->lru)) != NULL) {
+        struct entry *e = LINK_OWNER(k, struct entry, lru);
+        drop_arrivals(f, &e->pending);
+        drop_visits(f, &e->visits);
+        entry_drop(f, e);
+    }
+    supervisor_drop(f);
+    query_drop(f);
+    catalog_drop(f);
+    map_drop(&f->entries);
+    map_drop(&f->open_keys);
+    map_drop(&f->far_wakes);
+    heap_drop(&f->wakes);
+    arena_drop(&f->scratch);
+    arena_drop(&f->own);
+    free(f);
+}
+
+void flow_get_stats(const struct flow *f, struct flow_stats *out)
+{
+    struct heap_entry *first = heap_first(&f->wakes);
+    *out = f->stats;
+    out->cached_instances = f->entries.count;
+    out->cached_bytes = f->cached_bytes;
+    out->waiting_events = f->arrivals_in_flight;
+    out->dirty_rows = f->dirty.count;
+    out->next_wake_at_ms = first == NULL ? TIME_NEVER : first->at_ms;
+}
+
+const struct token_keys *flow_token_keys(const struct flow *f)
+{
+    return &f->keys;
+}

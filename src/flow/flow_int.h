@@ -1,0 +1,256 @@
+/* Inside the engine: what its files share. One thread; nothing here is seen from outside flow/.
+ *
+ *   flow.c        opens, starts, drives, ends          catalog.c     templates in memory
+ *   arrive.c      events in: which instance is meant   entry.c       the cache of instances
+ *   scheduler.c   step and commit                      relay.c       after the commit: tell everybody
+ *   supervisor.c  due wake-ups, rows behind            sys.c         arrivals that name no instance
+ *   query*.c      reads
+ */
+#ifndef SWM_FLOW_FLOW_INT_H
+#define SWM_FLOW_FLOW_INT_H
+
+#include "flow/flow.h"
+
+#include "base/arena.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/time.h"
+#include "core/record.h"
+
+struct entry;
+struct ask;
+
+/* --- a question to the store ------------------------------------------------------------------- */
+
+typedef void ask_done(struct flow *f, struct ask *q);
+
+struct ask { /* owned by flow, lent to the store; freed after `done` unless that submits it again */
+    struct store_request r;
+    struct link link;   /* among those in flight */
+    struct arena arena; /* of the request: inputs made for it and results */
+    ask_done *done;
+    struct entry *entry; /* what it is about, where it is about one */
+    void *context;
+    bool is_kept; /* done has submitted it again, or keeps it */
+};
+
+struct ask *ask_new(struct flow *f, enum store_op op, ask_done *done); /* NULL: memory is short */
+void ask_submit(struct flow *f, struct ask *q);
+void ask_free(struct ask *q);
+
+/* --- an event on its way ----------------------------------------------------------------------- */
+
+struct arrival {
+    struct link link;
+    struct arena arena;
+    struct event e;
+    flow_reply *reply;
+    void *context;
+    struct outcome out; /* in the sys chain: its verdict */
+    struct slice data;  /* there: what came, as JSON */
+    void (*own_done)(struct flow *f, void *context, enum err err); /* there: no sender to answer */
+    char blocked_by[HASH_ID_CHARS]; /* a reopening that another open instance forbids: its id */
+};
+
+/* --- an instance in memory --------------------------------------------------------------------- */
+
+enum entry_state {
+    ENTRY_LOADING,    /* nothing is known yet */
+    ENTRY_IDLE,       /* `i` is what the store has */
+    ENTRY_COMMITTING, /* one commit is in flight */
+};
+
+/* What waits until an entry is loaded, for example a read; called with NULL where there is none. */
+struct visit {
+    struct link link;
+    void (*run)(struct flow *f, struct visit *v, struct entry *e, enum err err);
+};
+
+struct repeat { /* identical verdicts in a row that are counted, not recorded one by one */
+    uint64_t what;
+    uint64_t in_a_row, unrecorded;
+    struct event e; /* texts in the entry's repeat arena */
+    struct outcome out;
+};
+
+struct entry {
+    char id_text[HASH_ID_CHARS + 1];
+    struct slice id;
+    enum entry_state state;
+    struct arena arena;   /* holds `i` */
+    struct instance *i;   /* NULL while loading; blank (seq 0) for a start that may be the first */
+    size_t fresh_bytes;   /* of the arena when it was last copied tight */
+    struct list pending;  /* arrivals */
+    struct list visits;
+    struct link run, lru, dirty; /* to be stepped; unused for longest; to be written behind */
+    struct heap_entry wake;
+    bool is_wake_pending, is_flushing, has_ready_rows, is_repeat_due;
+    uint64_t row_rev;        /* what the row has folded in */
+    uint64_t first_dirty_pos; /* of the first record that it has not */
+    int64_t dirty_at_ms;
+    char *open_key; /* "template\0key" while it holds its key */
+    struct repeat repeat;
+    struct arena repeat_arena;
+};
+
+/* A wake-up of an instance that is not in memory. */
+struct far_wake {
+    struct heap_entry wake;
+    char id_text[HASH_ID_CHARS + 1];
+    struct slice id;
+};
+
+/* --- templates --------------------------------------------------------------------------------- */
+
+struct version {
+    struct arena arena;
+    const struct template *template;
+    int64_t applied_at_ms;
+    struct slice applied_by;
+};
+
+struct family { /* all versions of one name */
+    struct slice name, alias;
+    struct version **versions; /* by number - 1 */
+    uint32_t count, capacity;
+};
+
+/* --- the engine -------------------------------------------------------------------------------- */
+
+enum flow_state { FLOW_STARTING, FLOW_READY, FLOW_DRAINING, FLOW_CLOSING };
+
+
+struct flow {
+    struct flow_config config;
+    enum flow_state state;
+    enum err start_err;
+    size_t start_step;
+    uint64_t rng;
+    int64_t now_ms, grace_from_ms;
+    struct arena scratch; /* of one step of the round */
+    struct arena own;     /* what lives as long as the engine */
+    struct token_keys keys;
+    struct slice sys_id;
+
+    struct map families, aliases;
+    struct list applies; /* waiting template applies, one at a time */
+    bool is_applying;
+
+    struct map entries, open_keys;
+    struct list run, lru, dirty;
+    size_t cached_bytes;
+
+    struct heap wakes;
+    struct map far_wakes;
+    int64_t window_end_ms, window_next_ms;
+    bool is_window_asked;
+
+    struct chain_head sys_head;
+    struct list sys_pending;
+    bool is_sys_committing;
+    bool is_sys_lost; /* the head must be read again */
+    int64_t sys_second;
+    unsigned sys_this_second;
+    uint64_t sys_surplus;
+
+    uint64_t last_pos;
+    bool is_flushing;
+    int64_t flush_after_ms;
+    struct list flush_waiters; /* visits that run when every row is written */
+
+    uint64_t arrivals_in_flight;
+    struct list asks;    /* in flight */
+    struct list queries; /* reads that go on in slices: see query.c */
+    struct flow_stats stats;
+};
+
+uint64_t flow_random(struct flow *f);
+
+/* entry.c */
+struct entry *entry_find(const struct flow *f, struct slice id);
+/* The entry of an id, loading it when it is not in memory. NULL: memory is short. */
+struct entry *entry_get(struct flow *f, struct slice id);
+/* A blank entry for a start that may be the first; not loaded. NULL: memory is short. */
+struct entry *entry_new_blank(struct flow *f, struct slice id, const struct template *t);
+void entry_load(struct flow *f, struct entry *e);
+void entry_drop(struct flow *f, struct entry *e); /* from memory; nothing may wait for it */
+/* Forgets what is cached and loads again; what waits goes on waiting. */
+void entry_reload(struct flow *f, struct entry *e);
+void entry_visit(struct flow *f, struct entry *e, struct visit *v);
+void entry_touch(struct flow *f, struct entry *e);
+void entry_run_later(struct flow *f, struct entry *e);
+void entry_set_open(struct flow *f, struct entry *e); /* keeps the map of open keys true */
+struct entry *entry_find_open(const struct flow *f, struct slice template, struct slice key);
+void entry_shrink_cache(struct flow *f);
+/* Decodes what LOAD found into an instance in `a`. */
+enum err entry_decode(struct flow *f, struct arena *scratch, struct arena *a, struct slice id,
+                      const struct store_request *r, const struct payload_list *payloads,
+                      struct instance **out) MUST_USE;
+
+/* arrive.c */
+struct arrival *arrival_new(const struct event *e, flow_reply *reply, void *context);
+void arrival_answer(struct flow *f, struct arrival *v, const struct flow_answer *answer);
+void arrival_fail(struct flow *f, struct arrival *v, enum err err);
+void arrive_at(struct flow *f, struct entry *e, struct arrival *v); /* pending there */
+void arrive_unknown(struct flow *f, struct arrival *v, struct slice why);
+/* Which instance a text means ("ID", "KEY", "template/key"): calls found with its entry (loading or
+ * loaded), or NULL and why not. */
+typedef void seek_found(struct flow *f, void *context, struct entry *e, enum err err,
+                        struct slice why);
+void seek(struct flow *f, struct slice text, struct slice template, seek_found *found,
+          void *context);
+
+/* scheduler.c */
+void scheduler_run(struct flow *f, struct entry *e);
+
+/* relay.c */
+struct commit { /* one commit of one instance in flight */
+    struct arena arena;
+    struct instance *work;
+    struct arrival *arrivals[COMMIT_EVENTS_MAX];
+    struct outcome outcomes[COMMIT_EVENTS_MAX];
+    uint64_t seqs[COMMIT_EVENTS_MAX]; /* 0: not recorded */
+    const struct slice *replayed[COMMIT_EVENTS_MAX]; /* ids of the outcome's replayed tasks */
+    uint32_t count;
+    bool has_row;
+};
+void relay_committed(struct flow *f, struct entry *e, struct commit *c, struct ask *q);
+void relay_answer(struct flow *f, struct entry *e, const struct commit *c, uint32_t index);
+void relay_offer_all(struct flow *f, const struct instance *i);
+
+/* supervisor.c */
+void supervisor_note(struct flow *f, struct entry *e); /* its wake-up time may have changed */
+void supervisor_dirty(struct flow *f, struct entry *e, uint64_t first_pos);
+void supervisor_round(struct flow *f);
+int64_t supervisor_next(const struct flow *f);
+/* Runs `v` once every row is as new as what was acknowledged. */
+void supervisor_flush(struct flow *f, struct visit *v);
+void supervisor_make_row(struct flow *f, struct arena *a, const struct instance *i,
+                         struct store_row *row, struct payload_list *payloads);
+void supervisor_evicted(struct flow *f, struct entry *e);
+void supervisor_drop(struct flow *f);
+
+/* sys.c */
+/* The arrival names no instance: it is recorded there, then answered. */
+void sys_add(struct flow *f, struct arrival *v, enum verdict verdict, struct slice reason,
+             struct slice data);
+/* A record of the engine's own; `done` is called when it is durable, or failed. */
+void sys_add_own(struct flow *f, struct arrival *v, struct slice data,
+                 void (*done)(struct flow *f, void *context, enum err err), void *context);
+void sys_round(struct flow *f);
+void sys_load(struct flow *f);
+
+/* catalog.c */
+void catalog_load(struct flow *f);
+void catalog_round(struct flow *f);
+void catalog_drop(struct flow *f);
+
+void flow_start_step_done(struct flow *f, enum err err);
+
+/* query.c */
+void query_round(struct flow *f);
+bool query_has_work(const struct flow *f);
+void query_drop(struct flow *f);
+
+#endif

@@ -1,0 +1,335 @@
+/* The scheduler: steps what waits for an instance on a working copy, makes the records, and hands
+ * them to the store as one commit. Comes after arrive and load, before relay. It answers nobody and
+ * tells nobody: that is relay's, after the commit is durable. */
+#include "flow/flow_int.h"
+
+#include "base/log.h"
+#include "core/check.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct encoding { /* the records of one commit as they are made */
+    struct commit *c;
+    struct ask *q;
+    struct payload_list payloads;
+};
+
+static void check(const struct instance *i)
+{
+    const char *broken = check_instance(i);
+    if (broken == NULL)
+        return;
+    log_line(LOG_ERROR, "flow", "instance %.*s breaks %s", SLICE_ARG(i->id), broken);
+    abort();
+}
+
+static uint64_t encode(struct encoding *n, const struct event *e, const struct outcome *o)
+{
+    struct instance *work = n->c->work;
+    struct store_record *r = &n->q->r.records[n->q->r.record_count++];
+    r->bytes = record_encode(&n->c->arena, work, e, o, &n->payloads);
+    r->seq = work->seq;
+    r->at_ms = work->at_ms;
+    r->event = slice_of(vocab_name(VOCAB_EVENT_KIND, (int)e->kind));
+    r->verdict = slice_of(vocab_name(VOCAB_VERDICT, (int)o->verdict));
+    return work->seq;
+}
+
+/* --- identical repeats ------------------------------------------------------------------------- */
+
+static uint64_t name_of(const struct event *e, const struct outcome *o)
+{
+    uint64_t h = slice_hash(e->task) ^ ((uint64_t)e->kind << 56) ^ ((uint64_t)o->verdict << 48);
+    return h ^ (uint64_t)e->generation << 24 ^ (uint64_t)e->attempt;
+}
+
+static void keep_repeat(struct repeat *r, struct arena *a, const struct event *e,
+                        const struct outcome *o)
+{
+    arena_reset(a);
+    r->e = (struct event){.kind = e->kind, .generation = e->generation, .attempt = e->attempt};
+    r->e.task = slice_copy(a, e->task);
+    r->e.source = slice_copy(a, e->source);
+    r->out = (struct outcome){.verdict = o->verdict, .reason = slice_copy(a, o->reason)};
+}
+
+static void flush_repeat(struct encoding *n, struct entry *e)
+{
+    if (e->repeat.unrecorded == 0)
+        return;
+    e->repeat.out.count = e->repeat.unrecorded;
+    e->repeat.out.at_ms = n->c->work->at_ms;
+    (void)encode(n, &e->repeat.e, &e->repeat.out);
+}
+
+/* Whether this verdict is one more of the same and is only counted. */
+static bool is_one_more(struct entry *e, const struct event *ev, const struct outcome *o)
+{
+    struct repeat *r = &e->repeat;
+    bool can_repeat = o->verdict == VERDICT_DUPLICATE || o->verdict == VERDICT_STALE;
+    uint64_t what = can_repeat ? name_of(ev, o) | 1 : 0;
+    if (what == 0 || what != r->what) {
+        r->what = what;
+        r->in_a_row = 1;
+        return false;
+    }
+    return ++r->in_a_row > REPEATS_RECORDED_MAX;
+}
+
+/* --- one arrival ------------------------------------------------------------------------------- */
+
+static void step_one(struct flow *f, struct commit *c, const struct arrival *v, struct outcome *o)
+{
+    struct step_time time = {f->now_ms, f->grace_from_ms};
+    if (v->blocked_by[0] != '\0') {
+        struct text why = text_new(&c->arena, REASON_BYTES_MAX);
+        text_put_c(&why, "the key is held by another open instance: ");
+        text_put(&why, (struct slice){v->blocked_by, HASH_ID_CHARS});
+        *o = (struct outcome){.verdict = VERDICT_REFUSED, .reason = text_slice(&why)};
+        o->at_ms = f->now_ms > c->work->at_ms ? f->now_ms : c->work->at_ms;
+    } else if (v->e.dry_run) {
+        step(&c->arena, instance_borrow(&c->arena, c->work), &v->e, time, o);
+        o->is_unrecorded = true;
+    } else {
+        step(&c->arena, c->work, &v->e, time, o);
+    }
+}
+
+/* A heartbeat between two records is heard at once: it changes no fact. */
+static void hear(struct entry *e, const struct commit *c, const struct outcome *o)
+{
+    for (uint32_t k = 0; k < o->effect_count; k++) {
+        uint32_t task = o->effects[k].task;
+        if (o->effects[k].kind == EFFECT_EXTEND)
+            e->i->tasks[task].heard_at_ms = c->work->tasks[task].heard_at_ms;
+    }
+}
+
+static const struct slice *name_replayed(struct commit *c, const struct outcome *o)
+{
+    struct slice *names = arena_array(&c->arena, o->replayed_count, sizeof *names);
+    for (uint32_t k = 0; k < o->replayed_count; k++)
+        names[k] = c->work->template->tasks[o->replayed[k]].id;
+    return names;
+}
+
+/* Takes one arrival into the commit. False: it went to the sys chain, there is no instance. */
+static bool take(struct flow *f, struct entry *e, struct encoding *n, struct arrival *v)
+{
+    struct commit *c = n->c;
+    struct outcome *o = &c->outcomes[c->count];
+    step_one(f, c, v, o);
+    if (c->work->status == INSTANCE_NONE && o->verdict != VERDICT_APPLIED) {
+        sys_add(f, v, o->verdict, o->reason, SLICE_NONE);
+        return false;
+    }
+    check(c->work);
+    c->arrivals[c->count] = v;
+    c->replayed[c->count] = name_replayed(c, o);
+    if (!o->is_unrecorded) {
+        if (is_one_more(e, &v->e, o)) {
+            if (e->repeat.unrecorded++ == 0)
+                keep_repeat(&e->repeat, &e->repeat_arena, &v->e, o);
+            supervisor_dirty(f, e, f->last_pos + 1);
+        } else {
+            flush_repeat(n, e);
+            e->repeat.unrecorded = 0;
+            c->seqs[c->count] = encode(n, &v->e, o);
+        }
+    } else if (v->e.kind == EVENT_HEARTBEAT) {
+        hear(e, c, o);
+    }
+    c->count++;
+    return true;
+}
+
+/* --- the commit -------------------------------------------------------------------------------- */
+
+static bool needs_row(const struct entry *e, const struct instance *work)
+{
+    bool was_open = instance_status_is_open((enum instance_status)e->i->status);
+    bool is_open = instance_status_is_open((enum instance_status)work->status);
+    return e->i->seq == 0 || was_open != is_open;
+}
+
+static void add_row(struct flow *f, struct entry *e, struct encoding *n)
+{
+    struct store_request *r = &n->q->r;
+    r->rows = arena_alloc(&n->q->arena, sizeof *r->rows);
+    supervisor_make_row(f, &n->q->arena, n->c->work, r->rows, &n->payloads);
+    r->rows->had_ready = e->has_ready_rows;
+    r->row_count = 1;
+    n->c->has_row = true;
+}
+
+static void add_payloads(struct encoding *n)
+{
+    struct store_request *r = &n->q->r;
+    r->payload_count = n->payloads.count;
+    r->payloads = arena_array(&n->q->arena, n->payloads.count + 1, sizeof *r->payloads);
+    for (uint32_t k = 0; k < n->payloads.count; k++) {
+        memcpy(r->payloads[k].digest, n->payloads.items[k].digest, SHA256_BYTES);
+        r->payloads[k].text = n->payloads.items[k].text;
+    }
+}
+
+static void free_commit(struct commit *c)
+{
+    arena_drop(&c->arena);
+    free(c);
+}
+
+/* The arrivals of a failed commit, in their order, before those that came meanwhile. */
+static void put_back(struct entry *e, struct commit *c)
+{
+    for (uint32_t k = c->count; k > 0; k--)
+        list_prepend(&e->pending, &c->arrivals[k - 1]->link);
+}
+
+static void fail_commit(struct flow *f, struct commit *c, enum err err)
+{
+    for (uint32_t k = 0; k < c->count; k++)
+        arrival_fail(f, c->arrivals[k], err);
+}
+
+/* A start whose key is taken is about the instance that has it; a reopening is refused. */
+static void redirect(struct flow *f, struct entry *e, struct commit *c, struct slice holder)
+{
+    struct entry *other = e->i->seq == 0 ? entry_get(f, holder) : NULL;
+    for (uint32_t k = 0; k < c->count; k++) {
+        struct arrival *v = c->arrivals[k];
+        if (other != NULL) {
+            arrive_at(f, other, v);
+            continue;
+        }
+        bool is_opening = v->e.kind == EVENT_REPLAY_TASK || v->e.kind == EVENT_REPLAY_STAGE;
+        if (is_opening && holder.len == HASH_ID_CHARS)
+            memcpy(v->blocked_by, holder.at, HASH_ID_CHARS);
+    }
+    if (other == NULL)
+        put_back(e, c);
+}
+
+static void committed(struct flow *f, struct ask *q)
+{
+    struct entry *e = q->entry;
+    struct commit *c = q->context;
+    e->state = ENTRY_IDLE;
+    switch (q->r.err) {
+    case ERR_NONE:
+        relay_committed(f, e, c, q);
+        break;
+    case ERR_CONFLICT:
+        f->stats.conflicts++;
+        put_back(e, c);
+        entry_reload(f, e);
+        break;
+    case ERR_EXISTS:
+        redirect(f, e, c, q->r.value);
+        entry_run_later(f, e);
+        break;
+    default: /* nothing is known: what is cached may be behind the store */
+        log_line(LOG_WARN, "flow", "a commit of %.*s failed: %s", SLICE_ARG(e->id),
+                 err_text(q->r.err));
+        fail_commit(f, c, q->r.err);
+        entry_reload(f, e);
+        break;
+    }
+    free_commit(c);
+}
+
+static void submit(struct flow *f, struct entry *e, struct encoding *n)
+{
+    struct ask *q = n->q;
+    q->r.id = e->id;
+    q->entry = e;
+    q->context = n->c;
+    e->state = ENTRY_COMMITTING;
+    f->stats.commits++;
+    f->stats.records += q->r.record_count;
+    ask_submit(f, q);
+}
+
+/* Nothing to store: dry runs, wakes that found nothing, counted repeats. */
+static void answer_now(struct flow *f, struct entry *e, struct encoding *n)
+{
+    for (uint32_t k = 0; k < n->c->count; k++)
+        relay_answer(f, e, n->c, k);
+    ask_free(n->q);
+    free_commit(n->c);
+    supervisor_note(f, e);
+    entry_run_later(f, e);
+}
+
+static void take_all(struct flow *f, struct entry *e, struct encoding *n)
+{
+    struct link *k;
+    n->q->r.records =
+        arena_array(&n->q->arena, 2 * COMMIT_EVENTS_MAX, sizeof *n->q->r.records);
+    n->c->work = instance_borrow(&n->c->arena, e->i);
+    while (n->c->count < COMMIT_EVENTS_MAX && (k = list_take(&e->pending)) != NULL)
+        (void)take(f, e, n, LINK_OWNER(k, struct arrival, link));
+    if (e->is_repeat_due && e->repeat.unrecorded > 0) {
+        flush_repeat(n, e);
+        e->repeat.unrecorded = 0;
+    }
+    e->is_repeat_due = false;
+}
+
+static bool open_commit(struct flow *f, struct encoding *n)
+{
+    *n = (struct encoding){.c = calloc(1, sizeof *n->c)};
+    n->q = n->c == NULL ? NULL : ask_new(f, STORE_COMMIT, committed);
+    if (n->q != NULL) {
+        arena_init(&n->c->arena, WORK_BYTES_MAX);
+        return true;
+    }
+    free(n->c);
+    return false;
+}
+
+static void give_up(struct flow *f, struct entry *e, struct encoding *n)
+{
+    struct link *k;
+    log_line(LOG_WARN, "flow", "memory is short for instance %.*s", SLICE_ARG(e->id));
+    fail_commit(f, n->c, ERR_MEMORY);
+    while ((k = list_take(&e->pending)) != NULL)
+        arrival_fail(f, LINK_OWNER(k, struct arrival, link), ERR_MEMORY);
+    ask_free(n->q);
+    free_commit(n->c);
+}
+
+/* Everything of a commit that takes memory. False: it is short. */
+static bool prepare(struct flow *f, struct entry *e, struct encoding *n)
+{
+    jmp_buf edge;
+    n->c->arena.edge = n->q->arena.edge = e->repeat_arena.edge = &edge;
+    if (setjmp(edge) != 0)
+        return false;
+    take_all(f, e, n);
+    if (n->q->r.record_count > 0) {
+        if (needs_row(e, n->c->work))
+            add_row(f, e, n);
+        add_payloads(n);
+    }
+    n->c->arena.edge = n->q->arena.edge = e->repeat_arena.edge = NULL;
+    return true;
+}
+
+void scheduler_run(struct flow *f, struct entry *e)
+{
+    struct encoding n;
+    assert(e->state == ENTRY_IDLE);
+    if (!open_commit(f, &n)) {
+        entry_run_later(f, e); /* memory is short: tried again in the next round */
+        return;
+    }
+    if (!prepare(f, e, &n))
+        give_up(f, e, &n);
+    else if (n.q->r.record_count > 0)
+        submit(f, e, &n);
+    else
+        answer_now(f, e, &n);
+}

@@ -1,0 +1,397 @@
+/* The supervisor: turns "due" into events, and writes rows behind. It has no rules of its own: a wake
+ * is stepped like any event and may find nothing to do.
+ *
+ * Wake-ups of cached instances lie in the heap as part of their entries. Those of the others are in
+ * their rows; the near ones are read into the heap too, one window after another. */
+#include "flow/flow_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS_PER_WRITE 256
+#define TEMPLATES_COUNTED 64
+#define FLUSH_RETRY_MS 1000 /* after a failed write: the disk may be full */
+
+/* --- wake-ups ---------------------------------------------------------------------------------- */
+
+static void forget_far(struct flow *f, struct slice id)
+{
+    struct far_wake *w = map_remove(&f->far_wakes, id);
+    if (w == NULL)
+        return;
+    heap_remove(&f->wakes, &w->wake);
+    free(w);
+}
+
+void supervisor_note(struct flow *f, struct entry *e)
+{
+    forget_far(f, e->id);
+    int64_t at_ms = e->i == NULL ? TIME_NEVER : instance_wake_at(e->i, f->grace_from_ms);
+    if (at_ms == TIME_NEVER || e->is_wake_pending)
+        heap_remove(&f->wakes, &e->wake);
+    else if (heap_put(&f->wakes, &e->wake, at_ms, slice_hash(e->id)) != ERR_NONE)
+        f->window_next_ms = f->now_ms; /* the row tells again */
+}
+
+static void add_far(struct flow *f, struct slice id, int64_t at_ms)
+{
+    if (id.len > HASH_ID_CHARS || entry_find(f, id) != NULL || map_find(&f->far_wakes, id) != NULL)
+        return;
+    struct far_wake *w = calloc(1, sizeof *w);
+    if (w == NULL)
+        return;
+    memcpy(w->id_text, id.at, id.len);
+    w->id = (struct slice){w->id_text, id.len};
+    w->wake.tie = UINT64_MAX; /* marks what is no entry; see take_due */
+    if (map_put(&f->far_wakes, w->id, w) != ERR_NONE) {
+        free(w);
+        return;
+    }
+    if (heap_put(&f->wakes, &w->wake, at_ms, UINT64_MAX) != ERR_NONE) {
+        (void)map_remove(&f->far_wakes, w->id);
+        free(w);
+    }
+}
+
+void supervisor_evicted(struct flow *f, struct entry *e)
+{
+    int64_t at_ms = instance_wake_at(e->i, f->grace_from_ms);
+    char id[HASH_ID_CHARS];
+    struct slice name = {id, e->id.len};
+    memcpy(id, e->id.at, e->id.len);
+    if (at_ms > f->window_end_ms || at_ms == TIME_NEVER)
+        return;
+    (void)map_remove(&f->entries, e->id); /* so that it counts as far */
+    add_far(f, name, at_ms);
+}
+
+static void window_read(struct flow *f, struct ask *q)
+{
+    f->is_window_asked = false;
+    if (q->r.err != ERR_NONE) {
+        f->window_next_ms = f->now_ms + 1000;
+        return;
+    }
+    for (uint32_t k = 0; k < q->r.row_count; k++)
+        add_far(f, q->r.rows[k].id, q->r.rows[k].wake_at_ms);
+    f->window_next_ms = f->window_end_ms - WAKE_WINDOW_MS / 2;
+    if (q->r.row_count < WAKE_WINDOW_MAX)
+        return;
+    f->window_end_ms = q->r.rows[q->r.row_count - 1].wake_at_ms;
+    f->window_next_ms = f->window_end_ms; /* when these are done, the next */
+}
+
+static void read_window(struct flow *f)
+{
+    if (f->is_window_asked || f->now_ms < f->window_next_ms || f->state == FLOW_DRAINING)
+        return;
+    struct ask *q = ask_new(f, STORE_DUE, window_read);
+    if (q == NULL)
+        return;
+    f->is_window_asked = true;
+    f->window_end_ms = f->now_ms + WAKE_WINDOW_MS;
+    q->r.at_ms = f->window_end_ms;
+    q->r.limit = WAKE_WINDOW_MAX;
+    ask_submit(f, q);
+}
+
+static void woken(void *context, const struct flow_answer *answer)
+{
+    (void)context;
+    (void)answer;
+}
+
+static void send_wake(struct flow *f, struct entry *e)
+{
+    struct event wake = {.kind = EVENT_WAKE, .source = SLICE("clock")};
+    struct arrival *v = arrival_new(&wake, woken, NULL);
+    if (v == NULL)
+        return; /* memory is short: it stays due and is tried in the next round */
+    f->arrivals_in_flight++;
+    e->is_wake_pending = true;
+    heap_remove(&f->wakes, &e->wake);
+    arrive_at(f, e, v);
+}
+
+/* So many wakes of one template may be taken in a round; a storm of one holds up no other. */
+struct shares {
+    struct {
+        const struct template *template;
+        unsigned count;
+    } of[TEMPLATES_COUNTED];
+    unsigned templates;
+};
+
+static bool has_share(struct shares *s, const struct template *t)
+{
+    unsigned k = 0;
+    while (k < s->templates && s->of[k].template != t)
+        k++;
+    if (k == TEMPLATES_COUNTED)
+        return true;
+    if (k == s->templates) {
+        s->of[k].template = t;
+        s->of[k].count = 0;
+        s->templates++;
+    }
+    return ++s->of[k].count <= WAKES_PER_TEMPLATE_MAX;
+}
+
+static void take_due(struct flow *f)
+{
+    struct shares shares = {.templates = 0};
+    struct entry *late[WAKES_PER_ROUND_MAX];
+    unsigned late_count = 0;
+    for (unsigned k = 0; k < WAKES_PER_ROUND_MAX; k++) {
+        struct heap_entry *first = heap_first(&f->wakes);
+        if (first == NULL || first->at_ms > f->now_ms)
+            break;
+        if (first->tie == UINT64_MAX) {
+            struct far_wake *w = LINK_OWNER(first, struct far_wake, wake);
+            char id[HASH_ID_CHARS];
+            struct slice name = {id, w->id.len};
+            memcpy(id, w->id.at, w->id.len);
+            forget_far(f, name);
+            struct entry *e = entry_get(f, name); /* when it is loaded, it is due again */
+            if (e != NULL && e->state != ENTRY_LOADING)
+                supervisor_note(f, e);
+            continue;
+        }
+        struct entry *e = LINK_OWNER(first, struct entry, wake);
+        heap_remove(&f->wakes, &e->wake);
+        if (e->i != NULL && !has_share(&shares, e->i->template))
+            late[late_count++] = e;
+        else
+            send_wake(f, e);
+    }
+    for (unsigned k = 0; k < late_count; k++)
+        supervisor_note(f, late[k]);
+}
+
+/* --- rows behind ------------------------------------------------------------------------------- */
+
+void supervisor_dirty(struct flow *f, struct entry *e, uint64_t first_pos)
+{
+    if (link_is_in(&e->dirty))
+        return;
+    e->first_dirty_pos = first_pos;
+    e->dirty_at_ms = f->now_ms;
+    list_append(&f->dirty, &e->dirty);
+}
+
+static void add_ready(struct arena *a, const struct instance *i, struct store_row *row)
+{
+    struct store_ready *ready =
+        arena_array(a, 2 * i->template->task_count + 1, sizeof *ready);
+    for (uint32_t k = 0; k < i->template->task_count; k++) {
+        const struct task *t = &i->template->tasks[k];
+        struct store_ready r = {.queue = t->queue, .instance = i->id, .task = t->id};
+        r.at_ms = i->tasks[k].sent_at_ms;
+        r.generation = i->tasks[k].generation;
+        r.attempt = i->tasks[k].attempt;
+        if (instance_has_message(i, k))
+            ready[row->ready_count++] = r;
+        r.queue = SLICE(STORE_INBOX);
+        if (instance_is_in_inbox(i, k))
+            ready[row->ready_count++] = r;
+    }
+    row->ready = ready;
+}
+
+void supervisor_make_row(struct flow *f, struct arena *a, const struct instance *i,
+                         struct store_row *row, struct payload_list *payloads)
+{
+    int stage = instance_current_stage(i);
+    *row = (struct store_row){.id = i->id, .template = i->template_name, .version = i->version};
+    row->key = i->key.len > 0 ? i->key : SLICE_NONE;
+    row->status = slice_of(vocab_name(VOCAB_INSTANCE_STATUS, (int)i->status));
+    row->stage = stage < 0 ? SLICE_NONE : i->template->stages[stage].name;
+    row->business_status = i->business_status.len > 0 ? i->business_status : SLICE_NONE;
+    row->started_at_ms = i->started_at_ms;
+    row->updated_at_ms = i->at_ms;
+    row->wake_at_ms = instance_wake_at(i, f->grace_from_ms);
+    row->is_open = instance_status_is_open((enum instance_status)i->status);
+    row->shares_key = i->template->on_duplicate == ON_DUPLICATE_START;
+    row->rev = i->seq;
+    row->state = state_encode(a, i, payloads);
+    add_ready(a, i, row);
+}
+
+static bool is_flush_due(const struct flow *f)
+{
+    struct link *k = list_first(&f->dirty);
+    if (f->now_ms < f->flush_after_ms)
+        return false;
+    if (k == NULL)
+        return list_first(&f->flush_waiters) != NULL;
+    const struct entry *e = LINK_OWNER(k, struct entry, dirty);
+    return list_first(&f->flush_waiters) != NULL || f->state == FLOW_DRAINING ||
+           f->dirty.count >= ROWS_PER_WRITE || f->now_ms >= e->dirty_at_ms + ROW_FLUSH_MS;
+}
+
+/* All records up to here are in rows. */
+static uint64_t folded_pos(const struct flow *f)
+{
+    uint64_t pos = f->last_pos;
+    for (struct link *k = list_first(&f->dirty); k != NULL; k = list_after(&f->dirty, k)) {
+        const struct entry *e = LINK_OWNER(k, struct entry, dirty);
+        if (e->first_dirty_pos <= pos)
+            pos = e->first_dirty_pos == 0 ? 0 : e->first_dirty_pos - 1;
+    }
+    return pos;
+}
+
+struct flush { /* which entries a write of rows is about, and what was known when it was made */
+    struct entry *entries[ROWS_PER_WRITE];
+    uint64_t revs[ROWS_PER_WRITE];
+    uint64_t next_pos;
+    uint32_t count;
+};
+
+static void run_flush_waiters(struct flow *f)
+{
+    struct link *k;
+    if (list_first(&f->dirty) != NULL || f->is_flushing)
+        return;
+    while ((k = list_take(&f->flush_waiters)) != NULL) {
+        struct visit *v = LINK_OWNER(k, struct visit, link);
+        v->run(f, v, NULL, ERR_NONE);
+    }
+}
+
+static void fail_flush_waiters(struct flow *f, enum err err)
+{
+    struct link *k;
+    while ((k = list_take(&f->flush_waiters)) != NULL) {
+        struct visit *v = LINK_OWNER(k, struct visit, link);
+        v->run(f, v, NULL, err);
+    }
+}
+
+static void rows_written(struct flow *f, struct ask *q)
+{
+    struct flush *w = q->context;
+    f->is_flushing = false;
+    for (uint32_t k = 0; k < w->count; k++) {
+        struct entry *e = w->entries[k];
+        e->is_flushing = false;
+        bool is_known = e->i != NULL && e->state != ENTRY_LOADING;
+        if (q->r.err == ERR_NONE && w->revs[k] > e->row_rev) {
+            e->row_rev = w->revs[k];
+            e->has_ready_rows = q->r.rows[k].ready_count > 0;
+        }
+        if (is_known && e->i->seq > e->row_rev)
+            supervisor_dirty(f, e, q->r.err == ERR_NONE ? w->next_pos : e->first_dirty_pos);
+    }
+    f->stats.rows_written += q->r.err == ERR_NONE ? w->count : 0;
+    if (q->r.err != ERR_NONE) {
+        f->flush_after_ms = f->now_ms + FLUSH_RETRY_MS;
+        fail_flush_waiters(f, q->r.err);
+    }
+    free(w);
+}
+
+static void fill(struct flow *f, struct ask *q, struct flush *w)
+{
+    struct payload_list payloads = {0};
+    struct link *k = list_first(&f->dirty), *next;
+    q->r.rows = arena_array(&q->arena, ROWS_PER_WRITE, sizeof *q->r.rows);
+    for (; k != NULL && w->count < ROWS_PER_WRITE; k = next) {
+        next = list_after(&f->dirty, k);
+        struct entry *e = LINK_OWNER(k, struct entry, dirty);
+        if (e->i == NULL || e->state == ENTRY_LOADING)
+            continue;
+        e->is_repeat_due = e->repeat.unrecorded > 0;
+        entry_run_later(f, e);
+        supervisor_make_row(f, &q->arena, e->i, &q->r.rows[w->count], &payloads);
+        q->r.rows[w->count].had_ready = e->has_ready_rows;
+        w->revs[w->count] = e->i->seq;
+        w->entries[w->count++] = e;
+    }
+    q->r.row_count = w->count;
+    q->r.payloads = arena_array(&q->arena, payloads.count + 1, sizeof *q->r.payloads);
+    for (uint32_t n = 0; n < payloads.count; n++) {
+        memcpy(q->r.payloads[n].digest, payloads.items[n].digest, SHA256_BYTES);
+        q->r.payloads[n].text = payloads.items[n].text;
+    }
+    q->r.payload_count = payloads.count;
+}
+
+static bool fill_rows(struct flow *f, struct ask *q, struct flush *w)
+{
+    jmp_buf edge;
+    q->arena.edge = &edge;
+    if (setjmp(edge) != 0)
+        return false;
+    fill(f, q, w);
+    q->arena.edge = NULL;
+    return true;
+}
+
+static void flush_rows(struct flow *f)
+{
+    if (f->is_flushing || !is_flush_due(f) || list_first(&f->dirty) == NULL)
+        return;
+    struct flush *w = calloc(1, sizeof *w);
+    struct ask *q = w == NULL ? NULL : ask_new(f, STORE_ROWS, rows_written);
+    if (q == NULL || !fill_rows(f, q, w)) {
+        if (q != NULL)
+            ask_free(q);
+        free(w);
+        return;
+    }
+    w->next_pos = f->last_pos + 1;
+    for (uint32_t k = 0; k < w->count; k++) {
+        list_remove(&f->dirty, &w->entries[k]->dirty);
+        w->entries[k]->is_flushing = true;
+    }
+    q->r.folded_pos = folded_pos(f);
+    q->context = w;
+    f->is_flushing = true;
+    ask_submit(f, q);
+}
+
+void supervisor_flush(struct flow *f, struct visit *v)
+{
+    list_append(&f->flush_waiters, &v->link);
+}
+
+void supervisor_drop(struct flow *f)
+{
+    size_t cursor = 0;
+    struct far_wake *w;
+    while ((w = map_next(&f->far_wakes, &cursor)) != NULL)
+        free(w);
+}
+
+/* --- the round --------------------------------------------------------------------------------- */
+
+void supervisor_round(struct flow *f)
+{
+    if (f->state == FLOW_STARTING)
+        return;
+    if (f->state == FLOW_READY) {
+        read_window(f);
+        take_due(f);
+    }
+    flush_rows(f);
+    run_flush_waiters(f);
+}
+
+int64_t supervisor_next(const struct flow *f)
+{
+    int64_t at_ms = TIME_NEVER;
+    struct heap_entry *first = heap_first(&f->wakes);
+    struct link *k = list_first(&f->dirty);
+    if (f->state == FLOW_READY && first != NULL)
+        at_ms = first->at_ms;
+    if (f->state == FLOW_READY && !f->is_window_asked)
+        at_ms = time_min(at_ms, f->window_next_ms);
+    if (k != NULL && !f->is_flushing)
+        at_ms = time_min(at_ms, LINK_OWNER(k, struct entry, dirty)->dirty_at_ms + ROW_FLUSH_MS);
+    if (k != NULL && at_ms < f->flush_after_ms)
+        at_ms = f->flush_after_ms;
+    if (is_flush_due(f) && !f->is_flushing)
+        at_ms = f->now_ms;
+    return at_ms;
+}
