@@ -99,9 +99,9 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int listen_fd, boo
 {
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (is_v6 ? MHD_USE_IPv6 : 0);
     return MHD_start_daemon(
-        flags, 0, NULL, NULL, request_take, s, /* */
+        flags, 0, NULL, NULL, http_request_take, s, /* */
         MHD_OPTION_LISTEN_SOCKET, listen_fd,   /* */
-        MHD_OPTION_URI_LOG_CALLBACK, request_begin, s, MHD_OPTION_NOTIFY_COMPLETED, request_end, s,
+        MHD_OPTION_URI_LOG_CALLBACK, http_request_begin, s, MHD_OPTION_NOTIFY_COMPLETED, http_request_end, s,
         MHD_OPTION_CONNECTION_LIMIT, connections_max(), /* */
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_PER_IP_MAX,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_IDLE_S_MAX, /* */
@@ -186,8 +186,8 @@ static void notice_gone(struct http_server *s)
         if (r == NULL)
             continue;
         r->is_dead = true;
-        request_tell_gone(r);
-        reply_wake(r);
+        http_request_tell_gone(r);
+        http_reply_wake(r);
     }
 }
 
@@ -230,8 +230,8 @@ static void end_all(struct http_server *s)
     for (struct link *k = list_first(&s->open); k != NULL; k = list_after(&s->open, k)) {
         struct http_request *r = LINK_OWNER(k, struct http_request, link);
         r->is_dead = true;
-        request_tell_gone(r);
-        reply_wake(r);
+        http_request_tell_gone(r);
+        http_reply_wake(r);
     }
     (void)MHD_run(s->daemon);
     MHD_stop_daemon(s->daemon);
@@ -243,7 +243,7 @@ void http_close(struct http_server *s)
         end_all(s);
     assert(list_first(&s->open) == NULL);
     for (struct link *k = list_take(&s->spare); k != NULL; k = list_take(&s->spare))
-        request_free(LINK_OWNER(k, struct http_request, link));
+        http_request_free(LINK_OWNER(k, struct http_request, link));
     if (s->watch_fd >= 0)
         close(s->watch_fd);
     free(s);

@@ -129,7 +129,7 @@ static bool is_other_site(const struct http_request *r)
     return site.at != NULL && !slice_eq_text(site, "same-origin") && !slice_eq_text(site, "none");
 }
 
-enum err check_headers(const struct http_request *r, const char **why, bool *is_framing)
+enum err http_check_headers(const struct http_request *r, const char **why, bool *is_framing)
 {
     struct seen seen = {0};
     (void)MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, see_header, &seen);

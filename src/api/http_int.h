@@ -64,23 +64,23 @@ struct http_server {
 };
 
 /* http_request.c: callbacks of the library. */
-void *request_begin(void *server, const char *uri, struct MHD_Connection *connection);
-enum MHD_Result request_take(void *server, struct MHD_Connection *connection, const char *url,
+void *http_request_begin(void *server, const char *uri, struct MHD_Connection *connection);
+enum MHD_Result http_request_take(void *server, struct MHD_Connection *connection, const char *url,
                              const char *method, const char *version, const char *data,
                              size_t *size, void **request);
-void request_end(void *server, struct MHD_Connection *connection, void **request,
+void http_request_end(void *server, struct MHD_Connection *connection, void **request,
                  enum MHD_RequestTerminationCode why);
-void request_free(struct http_request *r);
+void http_request_free(struct http_request *r);
 /* Somebody waited for the request's answer, and nobody will read it. */
-void request_tell_gone(struct http_request *r);
-int request_fd(const struct http_request *r);
+void http_request_tell_gone(struct http_request *r);
+int http_request_fd(const struct http_request *r);
 
 /* http_check.c: Host, Origin, framing. ERR_NONE lets it in; *is_framing: where the request ends is
  * in doubt, so that the connection can't go on. */
-enum err check_headers(const struct http_request *r, const char **why, bool *is_framing);
+enum err http_check_headers(const struct http_request *r, const char **why, bool *is_framing);
 
 /* http_reply.c */
-enum MHD_Result reply_queue(struct http_request *r);
-void reply_wake(struct http_request *r); /* lets the library look at it again */
+enum MHD_Result http_reply_queue(struct http_request *r);
+void http_reply_wake(struct http_request *r); /* lets the library look at it again */
 
 #endif

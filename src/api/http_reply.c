@@ -11,7 +11,7 @@
 #define STREAM_BYTES_FIRST 4096
 #define STREAM_BYTES_KEPT (64 * 1024) /* a larger buffer is given back when it is empty */
 
-void reply_wake(struct http_request *r)
+void http_reply_wake(struct http_request *r)
 {
     if (!r->is_suspended)
         return;
@@ -19,7 +19,7 @@ void reply_wake(struct http_request *r)
     MHD_resume_connection(r->connection);
 }
 
-enum MHD_Result reply_queue(struct http_request *r)
+enum MHD_Result http_reply_queue(struct http_request *r)
 {
     if (r->response == NULL)
         return MHD_NO;
@@ -79,7 +79,7 @@ static void finish_reply(struct http_request *r, int status, const char *type)
     r->stage = REQUEST_ANSWERED;
     if (r->response == NULL || !add_headers(r, type))
         r->is_dead = true;
-    reply_wake(r);
+    http_reply_wake(r);
 }
 
 void http_reply(struct http_request *r, int status, const char *type, struct slice body)
@@ -187,7 +187,7 @@ bool http_stream_put(struct http_request *r, struct slice bytes)
     }
     memcpy(r->out + r->out_len, bytes.at, bytes.len);
     r->out_len += bytes.len;
-    reply_wake(r);
+    http_reply_wake(r);
     return true;
 }
 
@@ -200,5 +200,5 @@ void http_stream_close(struct http_request *r)
 {
     assert(r->is_stream);
     r->is_ending = true;
-    reply_wake(r);
+    http_reply_wake(r);
 }

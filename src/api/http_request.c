@@ -87,7 +87,7 @@ static struct http_request *take_spare(struct http_server *s)
     return r;
 }
 
-void *request_begin(void *server, const char *uri, struct MHD_Connection *connection)
+void *http_request_begin(void *server, const char *uri, struct MHD_Connection *connection)
 {
     struct http_server *s = server;
     struct http_request *r = take_spare(s);
@@ -105,13 +105,13 @@ void *request_begin(void *server, const char *uri, struct MHD_Connection *connec
     return r;
 }
 
-void request_free(struct http_request *r)
+void http_request_free(struct http_request *r)
 {
     arena_drop(&r->memory);
     free(r);
 }
 
-int request_fd(const struct http_request *r)
+int http_request_fd(const struct http_request *r)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -124,10 +124,10 @@ static void unwatch(struct http_request *r)
         return;
     r->is_watched = false;
     r->server->watched--;
-    (void)epoll_ctl(r->server->watch_fd, EPOLL_CTL_DEL, request_fd(r), NULL);
+    (void)epoll_ctl(r->server->watch_fd, EPOLL_CTL_DEL, http_request_fd(r), NULL);
 }
 
-void request_tell_gone(struct http_request *r)
+void http_request_tell_gone(struct http_request *r)
 {
     void (*gone)(void *context) = r->gone;
     r->gone = NULL;
@@ -136,7 +136,7 @@ void request_tell_gone(struct http_request *r)
         gone(r->gone_context);
 }
 
-void request_end(void *server, struct MHD_Connection *connection, void **request,
+void http_request_end(void *server, struct MHD_Connection *connection, void **request,
                  enum MHD_RequestTerminationCode why)
 {
     (void)connection;
@@ -147,7 +147,7 @@ void request_end(void *server, struct MHD_Connection *connection, void **request
     if (r == NULL)
         return;
     r->is_dead = true;
-    request_tell_gone(r);
+    http_request_tell_gone(r);
     if (r->response != NULL)
         MHD_destroy_response(r->response);
     s->body_bytes -= r->body_cap;
@@ -159,7 +159,7 @@ void request_end(void *server, struct MHD_Connection *connection, void **request
     if (s->spare.count < SPARE_MAX && !s->is_closing)
         list_prepend(&s->spare, &r->link);
     else
-        request_free(r);
+        http_request_free(r);
 }
 
 static void refuse(struct http_request *r, enum err e, const char *why)
@@ -190,7 +190,7 @@ static enum MHD_Result look_at_headers(struct http_request *r, const char *metho
     const char *why = NULL;
     r->method = slice_of(method);
     r->stage = REQUEST_BODY;
-    enum err e = check_headers(r, &why, &is_framing);
+    enum err e = http_check_headers(r, &why, &is_framing);
     int64_t declared = 0;
     struct slice length = http_header(r, "Content-Length");
     bool is_long = length.at != NULL && (!slice_to_int(length, &declared) ||
@@ -206,7 +206,7 @@ static enum MHD_Result look_at_headers(struct http_request *r, const char *metho
         return MHD_YES;
     r->is_close = true;
     answer_refused(r);
-    return reply_queue(r);
+    return http_reply_queue(r);
 }
 
 /* Room for `more` bytes, doubled each time, so that a client pays for its claims with bytes. */
@@ -249,7 +249,7 @@ static void run_handler(void *context)
     r->server->handle(r->server->context, r);
 }
 
-enum MHD_Result request_take(void *server, struct MHD_Connection *connection, const char *url,
+enum MHD_Result http_request_take(void *server, struct MHD_Connection *connection, const char *url,
                              const char *method, const char *version, const char *data,
                              size_t *size, void **request)
 {
@@ -273,7 +273,7 @@ enum MHD_Result request_take(void *server, struct MHD_Connection *connection, co
     if (r->is_dead)
         return MHD_NO;
     if (r->stage == REQUEST_ANSWERED)
-        return reply_queue(r);
+        return http_reply_queue(r);
     r->is_suspended = true;
     MHD_suspend_connection(r->connection);
     return MHD_YES;
@@ -377,7 +377,7 @@ bool http_is_connected(const struct http_request *r)
 {
     if (r->is_dead)
         return false;
-    struct pollfd p = {.fd = request_fd(r), .events = POLLRDHUP};
+    struct pollfd p = {.fd = http_request_fd(r), .events = POLLRDHUP};
     return poll(&p, 1, 0) == 0;
 }
 
@@ -391,7 +391,7 @@ void http_on_gone(struct http_request *r, void (*gone)(void *context), void *con
     }
     struct epoll_event e = {.events = EPOLLRDHUP, .data.ptr = r};
     if (!r->is_watched &&
-        epoll_ctl(r->server->watch_fd, EPOLL_CTL_ADD, request_fd(r), &e) == 0) {
+        epoll_ctl(r->server->watch_fd, EPOLL_CTL_ADD, http_request_fd(r), &e) == 0) {
         r->is_watched = true;
         r->server->watched++;
     }

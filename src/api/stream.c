@@ -115,12 +115,11 @@ static void put_record(struct page *p, yyjson_val *record)
 {
     const struct stream *s = p->stream;
     p->count++;
-    p->next = json_get_text(record, "cursor");
     if (!matches(s->verdict, record, "verdict") || !matches(s->event, record, "event") ||
         !matches(s->instance, record, "instance"))
         return;
     text_put_c(&p->out, "id: ");
-    text_put(&p->out, p->next);
+    text_put(&p->out, json_write(p->out.arena, json_get(record, "position")));
     text_put_c(&p->out, "\ndata: ");
     text_put(&p->out, json_write(p->out.arena, record));
     text_put_c(&p->out, "\n\n");
@@ -135,10 +134,12 @@ static bool read_page(struct page *p, struct arena *a)
     yyjson_arr_iter it = yyjson_arr_iter_with(json_get(root, "events"));
     for (yyjson_val *record; (record = yyjson_arr_iter_next(&it)) != NULL;) {
         if (is_seeking)
-            p->next = json_get_text(record, "cursor");
+            p->next = json_write(a, json_get(record, "position"));
         else
             put_record(p, record);
     }
+    if (!is_seeking)
+        p->next = json_get_text(root, "next");
     return true;
 }
 

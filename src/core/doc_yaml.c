@@ -23,7 +23,7 @@ struct yaml_reader {
     struct fy_parser *parser;
     struct fy_event *event; /* the one being looked at */
     struct place place;     /* of the event, or of the last one that has one */
-    struct anchor anchors[TEMPLATE_ANCHORS_MAX];
+    struct anchor *anchors; /* room for TEMPLATE_ANCHORS_MAX from the first one on */
     uint32_t anchor_count, document_count;
     struct anchor *open[TEMPLATE_DEPTH_MAX + 1]; /* of each level; NULL: none */
 };
@@ -120,6 +120,8 @@ static bool take_anchor(struct yaml_reader *r, struct anchor **out)
                      TEMPLATE_ANCHORS_MAX);
         return false;
     }
+    if (r->anchors == NULL)
+        r->anchors = arena_array(r->b->report->arena, TEMPLATE_ANCHORS_MAX, sizeof(struct anchor));
     *out = &r->anchors[r->anchor_count++];
     **out = (struct anchor){.name = token_text(r, token)};
     return true;

@@ -16,7 +16,9 @@ struct compiler {
     struct arena *arena;
     struct text where; /* the path to what is being looked at */
     unsigned depth;
-    struct slice why; /* absent: all is well */
+    schema_told *told;
+    void *context;
+    uint32_t error_count;
     uint32_t name_capacity;
 };
 
@@ -49,27 +51,19 @@ static const struct schema *compile(struct compiler *c, yyjson_val *v);
 
 static void fail(struct compiler *c, const char *what)
 {
-    if (c->why.at == NULL)
-        c->why = slice_copy(c->arena, slice_of(what));
+    c->error_count++;
+    c->told(c->context, slice_copy(c->arena, slice_of(what)),
+            slice_copy(c->arena, text_slice(&c->where)));
 }
 
-/* Goes into a member of what is being looked at; leave goes back. After a failure the path stays.
- */
+/* Goes into a member of what is being looked at; setting the length back goes out again. */
 static size_t enter(struct compiler *c, struct slice name)
 {
     size_t len = c->where.len;
-    if (c->why.at != NULL)
-        return len;
     if (len > 0)
         text_put_char(&c->where, '.');
     text_put(&c->where, name);
     return len;
-}
-
-static void leave(struct compiler *c, size_t len)
-{
-    if (c->why.at == NULL)
-        c->where.len = len;
 }
 
 /* --- keywords --- */
@@ -151,13 +145,13 @@ static void take_properties(struct compiler *c, struct schema *s, yyjson_val *v)
     yyjson_obj_iter it = yyjson_obj_iter_with(v);
     if (!yyjson_is_obj(v))
         fail(c, "\"properties\" must be a mapping of names to schemas");
-    for (yyjson_val *k; c->why.at == NULL && (k = yyjson_obj_iter_next(&it)) != NULL;) {
+    for (yyjson_val *k; (k = yyjson_obj_iter_next(&it)) != NULL;) {
         struct slice name = json_text(k);
         size_t back = enter(c, name);
         uint32_t capacity = c->name_capacity; /* is that of the schema at hand */
         const struct schema *inner = compile(c, yyjson_obj_iter_get_val(k));
         c->name_capacity = capacity;
-        leave(c, back);
+        c->where.len = back;
         add_name(c, s, (struct schema_name){name, inner, false});
     }
 }
@@ -201,7 +195,7 @@ static struct slice take_count(struct compiler *c, yyjson_val *v)
     int64_t n;
     if (!json_int(v, &n) || n < 0)
         fail(c, "this keyword takes a whole number from 0");
-    return c->why.at == NULL ? take_number(c, v) : SLICE_NONE;
+    return yyjson_is_raw(v) ? (struct slice){yyjson_get_raw(v), yyjson_get_len(v)} : SLICE_NONE;
 }
 
 static void take_minimum(struct compiler *c, struct schema *s, yyjson_val *v)
@@ -300,39 +294,57 @@ static const struct schema *compile(struct compiler *c, yyjson_val *v)
 {
     struct schema *s = arena_alloc(c->arena, sizeof *s);
     c->name_capacity = 0;
-    if (!yyjson_is_obj(v))
-        fail(c, "a schema is a mapping, such as {type: string}");
-    else if (++c->depth > SCHEMA_DEPTH_MAX)
-        fail(c, "the schema is nested too deeply");
+    if (!yyjson_is_obj(v) || c->depth == SCHEMA_DEPTH_MAX) {
+        fail(c, yyjson_is_obj(v) ? "the schema is nested too deeply"
+                                 : "a schema is a mapping, such as {type: string}");
+        return s;
+    }
+    c->depth++;
     yyjson_obj_iter it = yyjson_obj_iter_with(v);
-    for (yyjson_val *k; c->why.at == NULL && (k = yyjson_obj_iter_next(&it)) != NULL;) {
+    for (yyjson_val *k; (k = yyjson_obj_iter_next(&it)) != NULL;) {
         size_t back = enter(c, json_text(k));
         take_keyword(c, s, json_text(k), yyjson_obj_iter_get_val(k));
-        leave(c, back);
+        c->where.len = back;
     }
     merge_names(s);
     c->depth--;
+    s->source = c->depth == 0 ? json_write(c->arena, v) : SLICE_NONE;
     return s;
+}
+
+const struct schema *schema_compile_all(struct arena *a, struct slice json, schema_told *told,
+                                        void *context)
+{
+    struct compiler c = {.arena = a, .told = told, .context = context};
+    yyjson_val *root;
+    c.where = text_new(a, TEMPLATE_BYTES_MAX);
+    if (json_read(a, json, TEMPLATE_BYTES_MAX, JSON_DEPTH_MAX, NULL, &root) != ERR_NONE) {
+        fail(&c, "the schema is not JSON, too large or nested too deeply");
+        return NULL;
+    }
+    const struct schema *s = compile(&c, root);
+    return c.error_count == 0 ? s : NULL;
+}
+
+struct first_error {
+    struct slice why, where;
+};
+
+static void keep_first(void *context, struct slice why, struct slice where)
+{
+    struct first_error *first = context;
+    if (first->why.at == NULL)
+        *first = (struct first_error){why, where};
 }
 
 enum err schema_compile(struct arena *a, struct slice json, const struct schema **out,
                         struct slice *why, struct slice *where)
 {
-    struct compiler c = {.arena = a, .where = text_new(a, TEMPLATE_BYTES_MAX)};
-    yyjson_val *root;
-    *out = NULL;
-    *where = SLICE("");
-    *why = SLICE("the schema is not JSON, too large or nested too deeply");
-    if (json_read(a, json, TEMPLATE_BYTES_MAX, JSON_DEPTH_MAX, NULL, &root) != ERR_NONE)
-        return ERR_INVALID;
-    const struct schema *s = compile(&c, root);
-    *why = c.why;
-    *where = text_slice(&c.where);
-    if (c.why.at != NULL)
-        return ERR_INVALID;
-    ((struct schema *)(uintptr_t)s)->source = json_write(a, root);
-    *out = s;
-    return ERR_NONE;
+    struct first_error first = {SLICE_NONE, SLICE_NONE};
+    *out = schema_compile_all(a, json, keep_first, &first);
+    *why = first.why;
+    *where = first.where;
+    return *out == NULL ? ERR_INVALID : ERR_NONE;
 }
 
 struct slice schema_source(const struct schema *s)

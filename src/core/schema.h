@@ -14,6 +14,10 @@ struct schema;
  * "properties.items"). */
 enum err schema_compile(struct arena *a, struct slice json, const struct schema **out,
                         struct slice *why, struct slice *where) MUST_USE;
+/* The same with every error told, each with its own *where. NULL: there was at least one. */
+typedef void schema_told(void *context, struct slice why, struct slice where);
+const struct schema *schema_compile_all(struct arena *a, struct slice json, schema_told *told,
+                                        void *context);
 /* Checks a value given as JSON text. ERR_INVALID: *why names the place and what is expected. */
 enum err schema_check(struct arena *a, const struct schema *s, struct slice json,
                       struct slice *why) MUST_USE;

@@ -215,13 +215,21 @@ struct slice read_json(struct parser *p, const struct doc_value *v)
     return SLICE_NONE;
 }
 
+struct schema_context {
+    struct parser *p;
+    const struct doc_member *m;
+};
+
+static void report_schema(void *context, struct slice why, struct slice where)
+{
+    const struct schema_context *c = context;
+    report_error(c->p->report, doc_at(c->m->value, where)->place, "%s: %.*s", quote_key(c->p, c->m),
+                 SLICE_ARG(why));
+}
+
 const struct schema *read_schema(struct parser *p, const struct doc_member *m)
 {
-    const struct schema *schema = NULL;
-    struct slice why, where, json = read_json(p, m->value);
-    if (json.at == NULL || schema_compile(p->arena, json, &schema, &why, &where) == ERR_NONE)
-        return schema;
-    report_error(p->report, doc_at(m->value, where)->place, "%s: %.*s", quote_key(p, m),
-                 SLICE_ARG(why));
-    return NULL;
+    struct schema_context context = {p, m};
+    struct slice json = read_json(p, m->value);
+    return json.at == NULL ? NULL : schema_compile_all(p->arena, json, report_schema, &context);
 }

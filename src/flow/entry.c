@@ -234,7 +234,7 @@ static void fail_waiting(struct flow *f, struct entry *e, enum err err)
 static void loaded(struct flow *f, struct entry *e, enum err err)
 {
     if (err != ERR_NONE) {
-        if (err != ERR_UNKNOWN_INSTANCE)
+        if (err != ERR_UNKNOWN_INSTANCE && err != ERR_CLOSING)
             log_line(LOG_ERROR, "flow", "instance %.*s cannot be loaded: %s", SLICE_ARG(e->id),
                      err_text(err));
         fail_waiting(f, e, err);

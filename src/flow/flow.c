@@ -110,7 +110,7 @@ enum err flow_open(const struct flow_config *config, struct flow **out)
     map_init(&f->far_wakes, flow_random(f));
     heap_init(&f->wakes);
     struct list *const lists[] = {&f->applies, &f->run,         &f->lru,           &f->dirty,
-                                  &f->asks,    &f->sys_pending, &f->flush_waiters, &f->queries};
+                                  &f->asks,    &f->sys_pending, &f->flush_waiters};
     for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
         list_init(lists[k]);
     if (!name_within(f)) {
@@ -250,14 +250,13 @@ void flow_round(struct flow *f, int64_t now_ms)
     supervisor_round(f);
     run_entries(f);
     sys_round(f);
-    query_round(f);
     entry_shrink_cache(f);
 }
 
 int64_t flow_next(const struct flow *f)
 {
     int64_t at_ms = supervisor_next(f);
-    bool has_work = list_first(&f->run) != NULL || query_has_work(f) ||
+    bool has_work = list_first(&f->run) != NULL ||
                     (list_first(&f->applies) != NULL && !f->is_applying) ||
                     (list_first(&f->sys_pending) != NULL && !f->is_sys_committing);
     if (f->state == FLOW_STARTING)
@@ -323,12 +322,10 @@ void flow_close(struct flow *f)
         entry_drop(f, e);
     }
     supervisor_drop(f);
-    query_drop(f);
     catalog_drop(f);
     map_drop(&f->entries);
     map_drop(&f->open_keys);
     map_drop(&f->far_wakes);
-    heap_drop(&f->wakes);
     arena_drop(&f->scratch);
     arena_drop(&f->own);
     free(f);

@@ -161,7 +161,6 @@ struct flow {
 
     uint64_t arrivals_in_flight;
     struct list asks;    /* in flight */
-    struct list queries; /* reads that go on in slices: see query.c */
     struct flow_stats stats;
 };
 
@@ -247,10 +246,5 @@ void catalog_round(struct flow *f);
 void catalog_drop(struct flow *f);
 
 void flow_start_step_done(struct flow *f, enum err err);
-
-/* query.c */
-void query_round(struct flow *f);
-bool query_has_work(const struct flow *f);
-void query_drop(struct flow *f);
 
 #endif

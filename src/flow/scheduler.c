@@ -231,8 +231,9 @@ static void committed(struct flow *f, struct ask *q)
         entry_run_later(f, e);
         break;
     default: /* nothing is known: what is cached may be behind the store */
-        log_line(LOG_WARN, "flow", "a commit of %.*s failed: %s", SLICE_ARG(e->id),
-                 err_text(q->r.err));
+        if (q->r.err != ERR_CLOSING)
+            log_line(LOG_WARN, "flow", "a commit of %.*s failed: %s", SLICE_ARG(e->id),
+                     err_text(q->r.err));
         fail_commit(f, c, q->r.err);
         entry_reload(f, e);
         break;

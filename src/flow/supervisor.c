@@ -360,6 +360,7 @@ void supervisor_drop(struct flow *f)
 {
     size_t cursor = 0;
     struct far_wake *w;
+    heap_drop(&f->wakes);
     while ((w = map_next(&f->far_wakes, &cursor)) != NULL)
         free(w);
 }

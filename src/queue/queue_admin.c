@@ -58,6 +58,7 @@ static void init(struct queue_local *q, struct work_queue *w, struct slice name)
         memcpy(w->bytes, name.at, name.len);
     w->name = (struct slice){w->bytes, name.len};
     w->timer.kind = TIMER_QUEUE;
+    w->local = q;
     w->serial = ++q->serials;
     w->settings = w->wanted = settings_default;
     w->created_at_ms = w->modified_at_ms = q->now_ms;

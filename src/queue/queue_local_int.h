@@ -5,6 +5,7 @@
  *   queue_admin.c     queues: made, changed, dropped, shown
  *   queue_settings.c  the attributes of a queue as texts
  *   queue_receive.c   receives: picking, waiting, handing over
+ *   queue_peek.c      looking without receiving
  *   queue_window.c    task messages beyond those held
  *   queue_foreign.c   messages that somebody sent
  *   queue_page.c      reading stored messages page by page; retention
@@ -14,6 +15,7 @@
 #ifndef SWM_QUEUE_QUEUE_LOCAL_INT_H
 #define SWM_QUEUE_QUEUE_LOCAL_INT_H
 
+#include "base/hash.h"
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
@@ -44,6 +46,7 @@ struct queue_settings { /* seconds and bytes, as the attributes state them */
 
 struct work_queue {
     struct timer timer; /* the nearest of retention and trying again */
+    struct queue_local *local;
     struct slice name;
     uint64_t serial;
     struct queue_settings settings; /* in force and durable */
@@ -60,8 +63,8 @@ struct work_queue {
     int64_t in_flight, delayed;
     struct link busy; /* among those that have something to do in the next round */
 
-    uint32_t tasks_waiting; /* task messages held that are not in flight */
-    uint64_t offers_taken;
+    uint32_t tasks_waiting;   /* task messages held that are not in flight */
+    uint64_t offers_taken, offers_before; /* before: when the refill began */
     bool is_spilled;   /* more task messages exist than are held */
     bool is_refilling;
     bool has_dropped;  /* one was dropped while refilling */
@@ -71,18 +74,21 @@ struct work_queue {
     struct list ages;   /* foreign ones, oldest first */
     struct list ghosts; /* deleted while a page is being read that may still show them */
     size_t foreign_bytes;
+    int64_t foreign_visible;
     int64_t foreign_beyond; /* known to be stored but not held */
     bool is_unread;         /* more are stored than are held */
     bool is_reading;
     bool is_sent_beyond; /* one was stored and not held while a page is being read */
     bool is_void;        /* a purge makes the page being read worthless */
-    int64_t read_at_ms;
+    uint32_t purges;     /* on their way */
+    uint64_t purge_serial;          /* of the latest */
+    int64_t read_at_ms, expire_at_ms; /* not before, after an error */
     char *cursor; /* up to where everything stored is held or gone; NULL: the start */
     char bytes[]; /* the name */
 };
 
 enum message_state {
-    MESSAGE_SENDING, /* foreign: not durable yet */
+    MESSAGE_NEW, /* being made */
     MESSAGE_DELAYED,
     MESSAGE_VISIBLE,
     MESSAGE_READING, /* picked; its text is being asked for */
@@ -104,7 +110,7 @@ struct message {
     struct slice body, attributes; /* foreign */
     struct link age;
     int64_t sent_at_ms, visible_at_ms, first_received_at_ms, receives;
-    int64_t hides_ms; /* how long the last receive hid it */
+    int64_t received_at_ms, hides_ms; /* of the last receive: when, for how long */
     char bytes[];
 };
 
@@ -112,6 +118,7 @@ struct poll_slot {
     struct poll *poll;
     struct message *message; /* NULL: it went away meanwhile; a peek keeps none */
     struct queue_delivery delivery;
+    struct queue_message name; /* of a peek; its texts are in `text` until that is answered */
     char id[HASH_ID_CHARS];
     char *text; /* own copy */
     enum err err;
@@ -143,7 +150,7 @@ struct request { /* one to the store */
     queue_front_done *done;
     void *context;
     struct queue_settings settings;
-    uint64_t mark; /* PURGE: messages made before it */
+    uint64_t serial; /* order among sends and purges */
 };
 
 struct removal;
@@ -191,6 +198,9 @@ void message_place(struct queue_local *q, struct message *m, int64_t visible_at_
 void message_hide(struct queue_local *q, struct message *m, int64_t until_ms);
 /* Picked and not handed over: visible again, before all others. */
 void message_give_back(struct queue_local *q, struct message *m);
+/* Not shown until its deletion is durable; failing that, where it was before. */
+void message_begin_delete(struct queue_local *q, struct message *m);
+void message_undo_delete(struct queue_local *q, struct message *m);
 void message_free(struct queue_local *q, struct message *m);
 void message_write_id(const struct message *m, char out[HASH_ID_CHARS]);
 
@@ -237,12 +247,19 @@ struct slice settings_write(const struct queue_settings *s, char out[SETTINGS_TE
 /* queue_receive.c */
 uint64_t poll_begin(struct queue_front *f, const struct queue_receive *r);
 void poll_cancel(struct queue_front *f, uint64_t handle);
-void poll_peek(struct queue_front *f, struct slice queue, uint32_t max, queue_front_received *reply,
-               void *context);
 void poll_serve(struct queue_local *q, struct work_queue *w); /* hands over what is visible */
 void poll_end(struct queue_local *q, struct poll *p);         /* its time is over */
 void poll_end_all(struct queue_local *q, struct work_queue *w, enum err err);
 void poll_free(struct queue_local *q, struct poll *p);
+struct poll *poll_make(struct queue_local *q, struct work_queue *w, uint32_t max,
+                       int64_t until_ms); /* NULL: memory is short */
+void poll_ask(struct poll_slot *slot, const struct queue_message *m);
+void poll_asked(struct poll *p); /* all has been asked for; it may be finished now */
+
+/* queue_peek.c */
+void peek_finish(struct queue_local *q, struct poll *p);
+void poll_peek(struct queue_front *f, struct slice queue, uint32_t max, queue_front_received *reply,
+               void *context);
 
 /* queue_window.c */
 void window_top_up(struct queue_local *q, struct work_queue *w);
@@ -256,8 +273,9 @@ void foreign_purge(struct queue_front *f, struct slice name, queue_front_done *d
 bool foreign_delete(struct queue_local *q, struct work_queue *w, struct slice id,
                     queue_front_done *done, void *context);
 bool foreign_has_room(const struct queue_local *q, const struct work_queue *w, size_t bytes);
-/* The store has deleted all that were made before `mark`. */
-void foreign_forget_all(struct queue_local *q, struct work_queue *w, uint64_t mark);
+void foreign_forget(struct queue_local *q, struct message *m); /* the store has deleted it */
+/* The store has deleted all that were made before `serial`. */
+void foreign_forget_all(struct queue_local *q, struct work_queue *w, uint64_t serial);
 
 /* queue_page.c */
 void page_top_up(struct queue_local *q, struct work_queue *w);

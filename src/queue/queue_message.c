@@ -58,7 +58,7 @@ static struct message *make(struct queue_local *q, struct work_queue *w, size_t 
         return NULL;
     m->timer.kind = TIMER_MESSAGE;
     m->queue = w;
-    m->state = MESSAGE_SENDING;
+    m->state = MESSAGE_NEW;
     m->serial = ++q->serials;
     if (heap_put(&q->times, &m->timer.entry, TIME_NEVER, m->serial) != ERR_NONE) {
         free(m);
@@ -163,6 +163,8 @@ static void count(struct message *m, int64_t step)
     w->delayed += m->state == MESSAGE_DELAYED ? step : 0;
     if (m->is_task && is_waiting(m->state))
         w->tasks_waiting += (uint32_t)step;
+    if (!m->is_task && m->state == MESSAGE_VISIBLE)
+        w->foreign_visible += step;
 }
 
 void message_set_state(struct queue_local *q, struct message *m, enum message_state state)
@@ -210,6 +212,18 @@ void message_give_back(struct queue_local *q, struct message *m)
     message_set_state(q, m, MESSAGE_VISIBLE);
     list_remove(&m->queue->visible, &m->place);
     list_prepend(&m->queue->visible, &m->place);
+}
+
+void message_begin_delete(struct queue_local *q, struct message *m)
+{
+    set_timer(q, m, TIME_NEVER);
+    message_set_state(q, m, MESSAGE_DELETING);
+}
+
+void message_undo_delete(struct queue_local *q, struct message *m)
+{
+    if (m->state == MESSAGE_DELETING)
+        message_hide(q, m, m->visible_at_ms);
 }
 
 /* --- receipts ---------------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@ static struct slice handle_key(const uint64_t *handle)
     return (struct slice){(const char *)handle, sizeof *handle};
 }
 
-static struct poll *make(struct queue_local *q, struct work_queue *w, uint32_t max, int64_t until_ms)
+struct poll *poll_make(struct queue_local *q, struct work_queue *w, uint32_t max, int64_t until_ms)
 {
     struct poll *p = calloc(1, sizeof *p + max * sizeof p->slots[0]);
     if (p == NULL)
@@ -137,6 +137,7 @@ static void hide_all(struct queue_local *q, struct poll *p)
 {
     for (uint32_t i = 0; i < p->count; i++) {
         struct message *m = p->slots[i].message;
+        m->received_at_ms = q->now_ms;
         m->hides_ms = hides_ms(p, m);
         message_hide(q, m, time_add(q->now_ms, m->hides_ms));
     }
@@ -206,22 +207,10 @@ static void go_on(struct queue_local *q, struct poll *p)
     park(q, p, true);
 }
 
-static void answer_peek(struct queue_local *q, struct poll *p)
-{
-    struct queue_delivery d[PEEK_MAX];
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < p->count; i++) {
-        if (p->slots[i].err == ERR_NONE)
-            d[count++] = p->slots[i].delivery;
-    }
-    p->receive.reply(p->receive.context, ERR_NONE, d, count);
-    poll_free(q, p);
-}
-
 static void finish(struct queue_local *q, struct poll *p)
 {
     if (p->is_peek) {
-        answer_peek(q, p);
+        peek_finish(q, p);
         return;
     }
     if (p->is_cancelled) {
@@ -235,45 +224,44 @@ static void finish(struct queue_local *q, struct poll *p)
         go_on(q, p);
 }
 
-static bool keep_text(struct poll_slot *slot, struct slice body, struct slice attributes)
-{
-    slot->text = malloc(body.len + attributes.len + 1);
-    if (slot->text == NULL)
-        return false;
-    if (body.len > 0)
-        memcpy(slot->text, body.at, body.len);
-    if (attributes.len > 0)
-        memcpy(slot->text + body.len, attributes.at, attributes.len);
-    slot->delivery.body = (struct slice){slot->text, body.len};
-    if (attributes.at != NULL)
-        slot->delivery.attributes = (struct slice){slot->text + body.len, attributes.len};
-    return true;
-}
-
 static void take_text(void *context, enum err err, struct slice json)
 {
     struct poll_slot *slot = context;
     struct poll *p = slot->poll;
-    slot->err = err;
-    if (err == ERR_NONE && !keep_text(slot, json, SLICE_NONE))
-        slot->err = ERR_MEMORY;
+    char *text = err == ERR_NONE ? malloc(json.len + 1) : NULL;
+    slot->err = err == ERR_NONE && text == NULL ? ERR_MEMORY : err;
+    if (text != NULL && json.len > 0)
+        memcpy(text, json.at, json.len);
+    free(slot->text);
+    slot->text = text;
+    slot->delivery.body = (struct slice){text, json.len};
+    if (--p->outstanding == 0)
+        finish(p->local, p);
+}
+
+void poll_ask(struct poll_slot *slot, const struct queue_message *m)
+{
+    struct queue_local *q = slot->poll->local;
+    slot->poll->outstanding++;
+    q->engine.read_message(q->engine.context, m, take_text, slot);
+}
+
+void poll_asked(struct poll *p)
+{
     if (--p->outstanding == 0)
         finish(p->local, p);
 }
 
 /* Answers may come at once: nothing is finished before all have been asked for. */
-static void ask(struct queue_local *q, struct poll *p)
+static void ask(struct poll *p)
 {
     p->outstanding = 1;
     for (uint32_t i = 0; i < p->count; i++) {
-        struct poll_slot *slot = &p->slots[i];
-        if (slot->message == NULL || !slot->message->is_task)
-            continue;
-        p->outstanding++;
-        q->engine.read_message(q->engine.context, &slot->message->name, take_text, slot);
+        const struct message *m = p->slots[i].message;
+        if (m != NULL && m->is_task)
+            poll_ask(&p->slots[i], &m->name);
     }
-    if (--p->outstanding == 0)
-        finish(q, p);
+    poll_asked(p);
 }
 
 static void pick(struct queue_local *q, struct poll *p)
@@ -291,7 +279,7 @@ static void pick(struct queue_local *q, struct poll *p)
         message_set_state(q, m, MESSAGE_READING);
         m->slot = slot;
     }
-    ask(q, p);
+    ask(p);
 }
 
 static bool can_pick(const struct work_queue *w)
@@ -348,7 +336,7 @@ uint64_t poll_begin(struct queue_front *f, const struct queue_receive *r)
     assert(r->max >= 1 && r->max <= QUEUE_RECEIVES_MAX);
     if (err == ERR_NONE)
         poll_serve(q, w); /* those who wait come first */
-    struct poll *p = err == ERR_NONE ? make(q, w, r->max, time_add(q->now_ms, wait_ms)) : NULL;
+    struct poll *p = err == ERR_NONE ? poll_make(q, w, r->max, time_add(q->now_ms, wait_ms)) : NULL;
     if (p == NULL) {
         r->reply(r->context, err == ERR_NONE ? ERR_MEMORY : err, NULL, 0);
         return 0;
@@ -378,10 +366,18 @@ void poll_cancel(struct queue_front *f, uint64_t handle)
     give_back_all(q, p);
 }
 
+/* What became visible in the same round is still for it; so that it is found, it goes first. */
 void poll_end(struct queue_local *q, struct poll *p)
 {
-    if (p->is_parked)
+    if (!p->is_parked)
+        return;
+    if (p->queue->visible.count == 0) {
         answer(q, p, ERR_NONE);
+        return;
+    }
+    p->is_last = true;
+    list_remove(&p->queue->polls, &p->link);
+    park(q, p, true);
 }
 
 void poll_end_all(struct queue_local *q, struct work_queue *w, enum err err)
@@ -394,55 +390,4 @@ void poll_end_all(struct queue_local *q, struct work_queue *w, enum err err)
         if (p->queue == w && err != ERR_NONE)
             p->queue = NULL;
     }
-}
-
-/* --- looking ----------------------------------------------------------------------------------- */
-
-/* Nothing of the message is kept but copies: it may go away while other texts are read. */
-static void look_at(struct queue_local *q, struct poll *p, const struct message *m)
-{
-    struct poll_slot *slot = &p->slots[p->count++];
-    *slot = (struct poll_slot){.poll = p};
-    slot->delivery = (struct queue_delivery){.sent_at_ms = m->sent_at_ms,
-                                             .first_received_at_ms = m->first_received_at_ms,
-                                             .receives = m->receives,
-                                             .is_task = m->is_task};
-    if (m->is_task) {
-        message_write_id(m, slot->id);
-        slot->delivery.id = (struct slice){slot->id, HASH_ID_CHARS};
-        p->outstanding++;
-        q->engine.read_message(q->engine.context, &m->name, take_text, slot);
-        return;
-    }
-    size_t id_len = m->key.len < HASH_ID_CHARS ? m->key.len : HASH_ID_CHARS;
-    slot->delivery.id = (struct slice){slot->id, id_len};
-    if (!keep_text(slot, m->body, m->attributes))
-        slot->err = ERR_MEMORY;
-}
-
-void poll_peek(struct queue_front *f, struct slice queue, uint32_t max, queue_front_received *reply,
-               void *context)
-{
-    struct queue_local *q = local_of_front(f);
-    struct work_queue *w = queue_find_open(q, queue);
-    enum err err = w == NULL ? ERR_UNKNOWN_QUEUE : ERR_NONE;
-    max = max > PEEK_MAX ? PEEK_MAX : max;
-    struct poll *p = err == ERR_NONE ? make(q, w, max, TIME_NEVER) : NULL;
-    if (p == NULL) {
-        reply(context, err == ERR_NONE ? ERR_MEMORY : err, NULL, 0);
-        return;
-    }
-    p->is_peek = true;
-    p->receive = (struct queue_receive){.reply = reply, .context = context};
-    p->outstanding = 1;
-    list_append(&q->picking, &p->link);
-    /* Asking may drop messages: what comes next is found out before. */
-    struct link *k = list_first(&w->visible);
-    while (k != NULL && p->count < max) {
-        const struct message *m = LINK_OWNER(k, const struct message, place);
-        k = list_after(&w->visible, k);
-        look_at(q, p, m);
-    }
-    if (--p->outstanding == 0)
-        finish(q, p);
 }

@@ -78,9 +78,9 @@ void actors_open(struct sim *s)
     s->template_count = SIM_TEMPLATES;
     for (unsigned k = 0; k < SIM_TEMPLATES && s->failure == NULL; k++)
         write_template(s, k);
-    s->starts_left = 3 + (unsigned)sim_random(s, 8);
-    s->operations_left = (unsigned)sim_random(s, 12);
-    s->next_calm_ms = s->now_ms + 60000 + (int64_t)sim_random(s, 600000);
+    s->starts_left = 5 + (unsigned)sim_random(s, 20);
+    s->operations_left = (unsigned)sim_random(s, 40);
+    s->calm_round = 300 + (unsigned)sim_random(s, 3000);
 }
 
 /* --- sending until answered -------------------------------------------------------------------- */
@@ -303,7 +303,7 @@ static void start_one(struct sim *s)
     if (s->starts_left == 0 || s->now_ms < s->next_start_ms)
         return;
     s->starts_left--;
-    s->next_start_ms = s->now_ms + (int64_t)sim_random(s, 20000);
+    s->next_start_ms = s->now_ms + (int64_t)sim_random(s, 10000);
     struct event e = {.kind = EVENT_START};
     e.template = s->template_names[sim_random(s, SIM_TEMPLATES)];
     e.key = keep(s, "K%lu", (unsigned long)sim_random(s, 12), 0);
@@ -319,7 +319,7 @@ static void operate(struct sim *s)
     if (s->operations_left == 0 || s->now_ms < s->next_operation_ms || s->instance_count == 0)
         return;
     s->operations_left--;
-    s->next_operation_ms = s->now_ms + (int64_t)sim_random(s, 60000);
+    s->next_operation_ms = s->now_ms + (int64_t)sim_random(s, 15000);
     struct event e = {.kind = kinds[sim_random(s, sizeof kinds / sizeof *kinds)]};
     e.instance = s->instances[sim_random(s, s->instance_count)];
     unsigned long stage = (unsigned long)sim_random(s, 3);
@@ -353,6 +353,8 @@ void actors_round(struct sim *s)
 
 int64_t actors_next(const struct sim *s)
 {
+    if (!flow_is_ready(s->flow) || s->applied_count < SIM_TEMPLATES)
+        return TIME_NEVER; /* they wait for the engine */
     int64_t at_ms = time_min(s->next_poll_ms, s->next_inbox_ms);
     for (unsigned k = 0; k < s->send_count; k++)
         if (!s->sends[k].is_done)

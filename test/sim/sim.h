@@ -76,7 +76,8 @@ struct sim {
     struct sim_send sends[SIM_SENDS_MAX];
     unsigned send_count;
     unsigned starts_left, operations_left;
-    int64_t next_poll_ms, next_inbox_ms, next_start_ms, next_operation_ms, next_calm_ms;
+    int64_t next_poll_ms, next_inbox_ms, next_start_ms, next_operation_ms, calm_end_ms;
+    unsigned long calm_round; /* from this round on nothing fails any more */
     struct slice instances[256];
     unsigned instance_count;
     unsigned long verbs, crashes, answers, deliveries;

@@ -213,11 +213,12 @@ def pages():
             seen += [r["instance"] for r in page["instances"]]
             after = f"&after={page['next']}" if page.get("next") else None
         equal("pages have each instance once", sorted(seen), sorted(ids))
-        seen, after = [], ""
-        while after is not None:
-            page = s.get(f"/v1/events?limit=10&event=StartWorkflow{after}").json
+        seen, after, following = [], None, ""
+        while following != after:
+            after = following
+            page = s.get(f"/v1/events?limit=10&event=StartWorkflow&after={after}").json
             seen += [r["instance"] for r in page["events"]]
-            after = f"&after={page['next']}" if page.get("next") and page["events"] else None
+            following = page["next"]
         equal("the feed has each start once", sorted(seen), sorted(ids))
 
 

@@ -1,0 +1,349 @@
+/* Reads: the door, and those that are one question to the store. What needs an instance is in
+ * query_show.c and query_events.c, what walks through records in query_walk.c. Nothing here changes
+ * anything. */
+#include "flow/query_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void free_query(struct query *q)
+{
+    if (q->walk != NULL)
+        walk_free(q->walk);
+    arena_drop(&q->arena);
+    free(q);
+}
+
+void query_answer(struct query *q, enum err err, struct slice json)
+{
+    if (q->reply != NULL)
+        q->reply(q->context, err, json);
+    free_query(q);
+}
+
+bool query_guard(struct query *q, void (*part)(struct query *q, void *argument), void *argument)
+{
+    jmp_buf edge;
+    q->arena.edge = &edge;
+    if (setjmp(edge) != 0) {
+        q->arena.edge = NULL;
+        return false;
+    }
+    part(q, argument);
+    q->arena.edge = NULL;
+    return true;
+}
+
+static void finish(struct query *q, void (*part)(struct query *q, void *argument), struct ask *a)
+{
+    enum err err = a->r.err;
+    q->out = json_out_new(&q->arena, ANSWER_BYTES_MAX);
+    if (err == ERR_NONE && !query_guard(q, part, &a->r))
+        err = ERR_MEMORY;
+    query_answer(q, err, err == ERR_NONE ? json_out_slice(&q->out) : SLICE_NONE);
+}
+
+/* --- lists and numbers ------------------------------------------------------------------------- */
+
+void query_put_summary(struct json_out *o, const struct store_row *row)
+{
+    json_put_string(o, "instance", row->id);
+    json_put_string(o, "template", row->template);
+    json_put_number(o, "version", row->version);
+    json_put_string(o, "key", row->key);
+    json_put_string(o, "status", row->status);
+    json_put_string(o, "stage", row->stage);
+    json_put_string(o, "business_status", row->business_status);
+    json_put_time(o, "started_at", row->started_at_ms);
+    json_put_time(o, "updated_at", row->updated_at_ms);
+}
+
+static void put_list(struct query *q, void *argument)
+{
+    const struct store_request *r = argument;
+    json_object(&q->out);
+    json_key(&q->out, "instances");
+    json_array(&q->out);
+    for (uint32_t k = 0; k < r->row_count; k++) {
+        json_object(&q->out);
+        query_put_summary(&q->out, &r->rows[k]);
+        json_object_end(&q->out);
+    }
+    json_array_end(&q->out);
+    json_put_string(&q->out, "next", r->next);
+    json_object_end(&q->out);
+}
+
+static void list_read(struct flow *f, struct ask *a)
+{
+    (void)f;
+    finish(a->context, put_list, a);
+}
+
+static void put_counts(struct query *q, const struct store_request *r)
+{
+    struct json_out *o = &q->out;
+    json_key(o, "instances");
+    json_object(o);
+    for (int s = INSTANCE_RUNNING; s < INSTANCE_STATUS_COUNT; s++) {
+        const char *name = vocab_name(VOCAB_INSTANCE_STATUS, s);
+        int64_t sum = 0;
+        for (uint32_t k = 0; k < r->count_count; k++)
+            if (slice_eq_text(r->counts[k].status, name))
+                sum += (int64_t)r->counts[k].count;
+        json_put_number(o, name, sum);
+    }
+    json_object_end(o);
+    json_key(o, "templates");
+    json_array(o);
+    for (uint32_t k = 0; k < r->count_count; k++) {
+        json_object(o);
+        json_put_string(o, "template", r->counts[k].template);
+        json_put_string(o, "status", r->counts[k].status);
+        json_put_number(o, "count", (int64_t)r->counts[k].count);
+        json_object_end(o);
+    }
+    json_array_end(o);
+}
+
+static void put_stats(struct query *q, void *argument)
+{
+    struct json_out *o = &q->out;
+    struct flow_stats s;
+    flow_get_stats(q->f, &s);
+    json_object(o);
+    put_counts(q, argument);
+    json_key(o, "events");
+    json_object(o);
+    for (int v = 0; v < VERDICT_COUNT; v++)
+        json_put_number(o, vocab_name(VOCAB_VERDICT, v), (int64_t)s.events_by_verdict[v]);
+    json_object_end(o);
+    json_key(o, "engine");
+    json_object(o);
+    json_put_number(o, "commits", (int64_t)s.commits);
+    json_put_number(o, "records", (int64_t)s.records);
+    json_put_number(o, "conflicts", (int64_t)s.conflicts);
+    json_put_number(o, "loads", (int64_t)s.loads);
+    json_put_number(o, "rows_written", (int64_t)s.rows_written);
+    json_put_number(o, "cached_instances", (int64_t)s.cached_instances);
+    json_put_number(o, "cached_bytes", (int64_t)s.cached_bytes);
+    json_put_number(o, "waiting_events", (int64_t)s.waiting_events);
+    json_object_end(o);
+    json_object_end(o);
+}
+
+static void counts_read(struct flow *f, struct ask *a)
+{
+    (void)f;
+    finish(a->context, put_stats, a);
+}
+
+/* --- the feed ---------------------------------------------------------------------------------- */
+
+void query_put_record(struct json_out *o, const struct record *r, struct slice changes)
+{
+    json_put_number(o, "seq", (int64_t)r->seq);
+    json_put_string(o, "event", r->event);
+    json_put_string(o, "verdict", r->verdict);
+    json_put_string(o, "reason", r->why.len > 0 ? r->why : r->reason);
+    json_put_time(o, "at", r->at_ms);
+    json_put_string(o, "source", r->source);
+    json_put_string(o, "actor", r->actor);
+    json_put_string(o, "event_id", r->id);
+    json_put_string(o, "stage", r->stage);
+    json_put_string(o, "task", r->task);
+    json_key(o, "generation");
+    r->generation > 0 ? json_number(o, r->generation) : json_null(o);
+    json_key(o, "attempt");
+    r->attempt > 0 ? json_number(o, r->attempt) : json_null(o);
+    if (r->why.len > 0 && r->reason.len > 0)
+        json_put_string(o, "comment", r->reason);
+    if (r->count > 1)
+        json_put_number(o, "count", r->count);
+    if (r->data != NULL)
+        json_put_raw(o, "data", json_write(o->text.arena, r->data));
+    json_put_raw(o, "changes", changes.len > 0 ? changes : SLICE("[]"));
+    json_put_string(o, "hash", hex_encode(o->text.arena, r->hash, SHA256_BYTES));
+}
+
+static bool is_asked(const struct flow_query *q, const struct record *r)
+{
+    return (q->verdict.len == 0 || slice_eq(q->verdict, r->verdict)) &&
+           (q->event.len == 0 || slice_eq(q->event, r->event));
+}
+
+static void put_feed_record(struct query *q, const struct store_record *stored)
+{
+    struct record r;
+    if (record_decode(&q->arena, stored->bytes, &r) != ERR_NONE || !is_asked(&q->q, &r))
+        return;
+    json_object(&q->out);
+    json_put_string(&q->out, "instance", stored->instance);
+    json_put_number(&q->out, "position", (int64_t)stored->pos);
+    query_put_record(&q->out, &r, json_write(&q->arena, r.changes));
+    json_object_end(&q->out);
+}
+
+static void put_feed(struct query *q, void *argument)
+{
+    const struct store_request *r = argument;
+    struct text next = text_new(&q->arena, 32);
+    json_object(&q->out);
+    json_key(&q->out, "events");
+    json_array(&q->out);
+    for (uint32_t k = 0; k < r->record_count; k++)
+        put_feed_record(q, &r->records[k]);
+    json_array_end(&q->out);
+    if (r->record_count > 0)
+        text_put_int(&next, (int64_t)r->records[r->record_count - 1].pos);
+    else
+        text_put(&next, q->q.after);
+    json_put_string(&q->out, "next", text_slice(&next));
+    json_object_end(&q->out);
+}
+
+static void feed_read(struct flow *f, struct ask *a)
+{
+    (void)f;
+    finish(a->context, put_feed, a);
+}
+
+static void put_done(struct query *q, void *argument)
+{
+    (void)argument;
+    json_object(&q->out);
+    json_put_string(&q->out, "file", q->q.id);
+    json_object_end(&q->out);
+}
+
+static void backup_done(struct flow *f, struct ask *a)
+{
+    (void)f;
+    finish(a->context, put_done, a);
+}
+
+/* --- the door ---------------------------------------------------------------------------------- */
+
+static void ask(struct query *q, enum store_op op, ask_done *done)
+{
+    struct ask *a = ask_new(q->f, op, done);
+    int64_t after = 0;
+    if (a == NULL) {
+        query_answer(q, ERR_MEMORY, SLICE_NONE);
+        return;
+    }
+    a->context = q;
+    a->r.id = q->q.id;
+    a->r.filter = q->q.filter;
+    a->r.limit = q->q.limit;
+    a->r.newest_first = q->q.newest_first;
+    a->r.after = q->q.after;
+    if (op == STORE_FEED && q->q.after.len > 0 && !slice_to_int(q->q.after, &after)) {
+        ask_free(a);
+        query_answer(q, ERR_INVALID, SLICE_NONE);
+        return;
+    }
+    a->r.pos = (uint64_t)after;
+    ask_submit(q->f, a);
+}
+
+static void flushed(struct flow *f, struct visit *v, struct entry *e, enum err err)
+{
+    struct query *q = LINK_OWNER(v, struct query, visit);
+    (void)f;
+    (void)e;
+    if (err != ERR_NONE)
+        query_answer(q, err, SLICE_NONE);
+    else if (q->q.what == FLOW_LIST)
+        ask(q, STORE_LIST, list_read);
+    else if (q->q.what == FLOW_STATS)
+        ask(q, STORE_COUNTS, counts_read);
+    else if (q->q.what == FLOW_INBOX)
+        query_inbox(q);
+    else if (q->q.what == FLOW_BACKUP)
+        ask(q, STORE_BACKUP, backup_done);
+    else
+        query_verify(q);
+}
+
+static void loaded(struct flow *f, struct visit *v, struct entry *e, enum err err)
+{
+    struct query *q = LINK_OWNER(v, struct query, visit);
+    (void)f;
+    if (err != ERR_NONE)
+        query_answer(q, err, SLICE_NONE);
+    else if (q->q.what == FLOW_EVENTS)
+        query_events(q, e);
+    else if (q->q.what == FLOW_VERIFY)
+        query_verify(q);
+    else
+        query_show(q, e);
+}
+
+static void sought(struct flow *f, void *context, struct entry *e, enum err err, struct slice why)
+{
+    struct query *q = context;
+    if (e == NULL) {
+        query_answer(q, err, why);
+        return;
+    }
+    q->q.id = slice_copy(&q->arena, e->id);
+    entry_visit(f, e, &q->visit);
+}
+
+static void copy_query(struct query *q, void *argument)
+{
+    const struct flow_query *from = argument;
+    struct slice *const texts[] = {&q->q.id,
+                                   &q->q.after,
+                                   &q->q.verdict,
+                                   &q->q.event,
+                                   &q->q.assignee,
+                                   &q->q.filter.template,
+                                   &q->q.filter.status,
+                                   &q->q.filter.stage,
+                                   &q->q.filter.key,
+                                   &q->q.filter.business_status};
+    q->q = *from;
+    for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
+        *texts[k] = slice_copy(&q->arena, *texts[k]);
+    if (q->q.limit == 0)
+        q->q.limit = LIST_LIMIT_DEFAULT;
+    if (q->q.limit > LIST_LIMIT_MAX)
+        q->q.limit = LIST_LIMIT_MAX;
+}
+
+static struct query *new_query(struct flow *f, const struct flow_query *from)
+{
+    struct query *q = calloc(1, sizeof *q);
+    if (q == NULL)
+        return NULL;
+    arena_init(&q->arena, 2 * (size_t)ANSWER_BYTES_MAX);
+    q->f = f;
+    if (query_guard(q, copy_query, (void *)(uintptr_t)from))
+        return q;
+    free_query(q);
+    return NULL;
+}
+
+void flow_read(struct flow *f, const struct flow_query *from, flow_read_reply *reply,
+               void *context)
+{
+    struct query *q = f->state == FLOW_READY ? new_query(f, from) : NULL;
+    if (q == NULL) {
+        reply(context, f->state == FLOW_READY ? ERR_MEMORY : ERR_CLOSING, SLICE_NONE);
+        return;
+    }
+    q->reply = reply;
+    q->context = context;
+    bool is_of_all = from->what == FLOW_LIST || from->what == FLOW_STATS ||
+                     from->what == FLOW_INBOX || from->what == FLOW_BACKUP ||
+                     (from->what == FLOW_VERIFY && from->id.len == 0);
+    q->visit.run = is_of_all ? flushed : loaded;
+    if (from->what == FLOW_FEED)
+        ask(q, STORE_FEED, feed_read);
+    else if (is_of_all)
+        supervisor_flush(f, &q->visit);
+    else
+        seek(f, q->q.id, SLICE_NONE, sought, q);
+}

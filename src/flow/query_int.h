@@ -1,0 +1,68 @@
+/* Reads: each is a small state machine between questions to the store. They answer JSON text. */
+#ifndef SWM_FLOW_QUERY_INT_H
+#define SWM_FLOW_QUERY_INT_H
+
+#include "flow/flow_int.h"
+
+#define ANSWER_BYTES_MAX (48 * 1024 * 1024)
+
+struct walk;
+struct search;
+struct page;
+
+struct query {
+    struct visit visit; /* waits for rows to be written, or for an instance */
+    struct flow *f;
+    struct arena arena; /* of the query: its copy of q, its answer */
+    struct flow_query q;
+    flow_read_reply *reply;
+    void *context;
+    struct json_out out;
+    struct walk *walk;
+    struct store_ready *ready; /* FLOW_INBOX: what is left to describe */
+    uint32_t ready_count, ready_at;
+    uint64_t instances, events, problems; /* FLOW_VERIFY */
+    bool is_one, is_sys_done;
+    struct search *search; /* FLOW_SHOW as of a time: query_show.c */
+    struct page *page;     /* FLOW_EVENTS: query_events.c */
+    uint64_t revision;     /* FLOW_EVENTS: the instance's when it was asked */
+    struct slice *ids; /* FLOW_VERIFY: this page of instances */
+    uint32_t id_count, id_at;
+    struct slice cursor;
+};
+
+void query_answer(struct query *q, enum err err, struct slice json); /* frees q */
+/* Runs `part` with the query's arena guarded. False: memory was short. */
+bool query_guard(struct query *q, void (*part)(struct query *q, void *argument), void *argument);
+
+/* Walks the records of one instance in order, page by page, folding each.
+ * take: called with the state before the record; false ends the walk. */
+struct walk {
+    struct flow *f;
+    struct query *query;
+    struct arena arena, page; /* the state; one page of records */
+    struct slice id;
+    const struct template *template; /* NULL: a sys chain: nothing is folded */
+    struct instance *i;
+    struct chain_head head;
+    uint64_t from, next;
+    bool (*take)(struct walk *w, const struct record *r, const struct store_record *stored,
+                 const struct payload_list *payloads);
+    void (*done)(struct walk *w, enum err err); /* ERR_NONE: the end, or take said so */
+    struct ask *records; /* kept while their payloads are read */
+    bool is_stopped;
+};
+/* Begins at the snapshot at or before `seq` (0, 1: at the first record). NULL: memory is short. */
+struct walk *walk_new(struct query *q, struct slice id, const struct template *t, uint64_t seq);
+void walk_on(struct walk *w); /* reads the next page */
+void walk_free(struct walk *w);
+
+void query_show(struct query *q, struct entry *e);
+void query_show_now(struct query *q, const struct instance *i);
+void query_events(struct query *q, struct entry *e);
+void query_verify(struct query *q);
+void query_inbox(struct query *q);
+void query_put_summary(struct json_out *o, const struct store_row *row);
+void query_put_record(struct json_out *o, const struct record *r, struct slice changes);
+
+#endif
