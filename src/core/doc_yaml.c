@@ -75,7 +75,7 @@ static bool refuse(struct yaml_reader *r, const char *what)
     return false;
 }
 
-/* A quoted text's mark stands behind its quote. */
+/* The marks of quoted texts and of aliases stand behind their first character. */
 static void find_place(struct yaml_reader *r)
 {
     const struct fy_mark *mark = fy_event_start_mark(r->event);
@@ -83,11 +83,11 @@ static void find_place(struct yaml_reader *r)
     if (mark == NULL || mark->input_pos > s.len)
         return;
     size_t at = mark->input_pos;
-    enum fy_scalar_style style = FYSS_ANY;
-    if (r->event->type == FYET_SCALAR && r->event->scalar.value != NULL)
-        style = fy_token_scalar_style(r->event->scalar.value);
-    if ((style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED) && at > 0 &&
-        (s.at[at - 1] == '"' || s.at[at - 1] == '\''))
+    const char *marks = r->event->type == FYET_ALIAS ? "*" : "";
+    if (r->event->type == FYET_SCALAR && r->event->scalar.value != NULL &&
+        fy_token_scalar_style(r->event->scalar.value) != FYSS_PLAIN)
+        marks = "\"'";
+    if (at > 0 && s.at[at - 1] != '\0' && strchr(marks, s.at[at - 1]) != NULL)
         at--;
     r->place = doc_place_of(r->b, at);
 }

@@ -52,8 +52,7 @@ static const struct schema *compile(struct compiler *c, yyjson_val *v);
 static void fail(struct compiler *c, const char *what)
 {
     c->error_count++;
-    c->told(c->context, slice_copy(c->arena, slice_of(what)),
-            slice_copy(c->arena, text_slice(&c->where)));
+    c->told(c->context, slice_of(what), text_slice(&c->where));
 }
 
 /* Goes into a member of what is being looked at; setting the length back goes out again. */
@@ -327,20 +326,23 @@ const struct schema *schema_compile_all(struct arena *a, struct slice json, sche
 }
 
 struct first_error {
+    struct arena *arena;
     struct slice why, where;
 };
 
 static void keep_first(void *context, struct slice why, struct slice where)
 {
     struct first_error *first = context;
-    if (first->why.at == NULL)
-        *first = (struct first_error){why, where};
+    if (first->why.at != NULL)
+        return;
+    first->why = slice_copy(first->arena, why);
+    first->where = slice_copy(first->arena, where);
 }
 
 enum err schema_compile(struct arena *a, struct slice json, const struct schema **out,
                         struct slice *why, struct slice *where)
 {
-    struct first_error first = {SLICE_NONE, SLICE_NONE};
+    struct first_error first = {a, SLICE_NONE, SLICE_NONE};
     *out = schema_compile_all(a, json, keep_first, &first);
     *why = first.why;
     *where = first.where;

@@ -14,7 +14,8 @@ struct schema;
  * "properties.items"). */
 enum err schema_compile(struct arena *a, struct slice json, const struct schema **out,
                         struct slice *why, struct slice *where) MUST_USE;
-/* The same with every error told, each with its own *where. NULL: there was at least one. */
+/* The same with every error told; the slices are good while it is told. NULL: there was at least
+ * one. */
 typedef void schema_told(void *context, struct slice why, struct slice where);
 const struct schema *schema_compile_all(struct arena *a, struct slice json, schema_told *told,
                                         void *context);

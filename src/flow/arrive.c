@@ -79,7 +79,10 @@ void arrive_at(struct flow *f, struct entry *e, struct arrival *v)
         return;
     }
     list_append(&e->pending, &v->link);
-    entry_run_later(f, e);
+    if (e->state == ENTRY_BROKEN)
+        entry_load(f, e);
+    else
+        entry_run_later(f, e);
 }
 
 /* --- which instance a text means --------------------------------------------------------------- */
@@ -340,6 +343,15 @@ static bool prepare(struct flow *f, struct arrival *v, struct way *w)
     return true;
 }
 
+void arrive_again(struct flow *f, struct arrival *v)
+{
+    struct way way = {.verdict = VERDICT_APPLIED};
+    if (prepare(f, v, &way))
+        go(f, v, &way);
+    else
+        arrival_fail(f, v, ERR_MEMORY);
+}
+
 void flow_arrive(struct flow *f, const struct event *e, flow_reply *reply, void *context)
 {
     struct flow_answer answer = {.err = ERR_NONE};
@@ -356,12 +368,8 @@ void flow_arrive(struct flow *f, const struct event *e, flow_reply *reply, void 
             reply(context, &answer);
         return;
     }
-    struct way way = {.verdict = VERDICT_APPLIED};
     f->arrivals_in_flight++;
-    if (prepare(f, v, &way))
-        go(f, v, &way);
-    else
-        arrival_fail(f, v, ERR_MEMORY);
+    arrive_again(f, v);
 }
 
 struct bad { /* bytes that are no event, and why; kept in short */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define ENTRY_OVERHEAD_BYTES 1024
+#define RELOAD_MS 1000 /* between two tries to read again what was in memory */
 
 struct entry *entry_find(const struct flow *f, struct slice id)
 {
@@ -153,10 +154,18 @@ void entry_run_later(struct flow *f, struct entry *e)
 
 void entry_visit(struct flow *f, struct entry *e, struct visit *v)
 {
-    if (e->state != ENTRY_LOADING && e->i != NULL && e->i->seq > 0)
+    if (entry_is_here(e)) {
         v->run(f, v, e, ERR_NONE);
-    else
-        list_append(&e->visits, &v->link);
+        return;
+    }
+    list_append(&e->visits, &v->link);
+    if (e->state == ENTRY_BROKEN)
+        entry_load(f, e);
+}
+
+bool entry_is_here(const struct entry *e)
+{
+    return e->state != ENTRY_LOADING && e->i != NULL && e->i->seq > 0;
 }
 
 /* --- loading ----------------------------------------------------------------------------------- */
@@ -215,7 +224,8 @@ static enum err collect_refs(struct arena *a, const struct store_request *r,
     return err;
 }
 
-static void fail_waiting(struct flow *f, struct entry *e, enum err err)
+/* Starts are kept in *starts when there is no instance: they may make it. */
+static void fail_waiting(struct flow *f, struct entry *e, enum err err, struct list *starts)
 {
     struct link *k;
     while ((k = list_take(&e->visits)) != NULL) {
@@ -224,24 +234,42 @@ static void fail_waiting(struct flow *f, struct entry *e, enum err err)
     }
     while ((k = list_take(&e->pending)) != NULL) {
         struct arrival *v = LINK_OWNER(k, struct arrival, link);
-        if (err == ERR_UNKNOWN_INSTANCE)
+        if (err == ERR_UNKNOWN_INSTANCE && v->e.kind == EVENT_START)
+            list_append(starts, &v->link);
+        else if (err == ERR_UNKNOWN_INSTANCE)
             arrive_unknown(f, v, SLICE("there is no such instance"));
         else
             arrival_fail(f, v, err);
     }
 }
 
+static void not_loaded(struct flow *f, struct entry *e, enum err err)
+{
+    struct list starts;
+    struct link *k;
+    list_init(&starts);
+    if (err != ERR_UNKNOWN_INSTANCE && err != ERR_CLOSING)
+        log_line(LOG_ERROR, "flow", "instance %.*s cannot be loaded: %s", SLICE_ARG(e->id),
+                 err_text(err));
+    fail_waiting(f, e, err, &starts);
+    bool is_kept = e->must_load && err_is_retryable(err) && f->state != FLOW_CLOSING &&
+                   heap_put(&f->wakes, &e->wake, f->now_ms + RELOAD_MS, 0) == ERR_NONE;
+    if (is_kept)
+        e->state = ENTRY_BROKEN;
+    else
+        entry_drop(f, e);
+    while ((k = list_take(&starts)) != NULL)
+        arrive_again(f, LINK_OWNER(k, struct arrival, link));
+}
+
 static void loaded(struct flow *f, struct entry *e, enum err err)
 {
     if (err != ERR_NONE) {
-        if (err != ERR_UNKNOWN_INSTANCE && err != ERR_CLOSING)
-            log_line(LOG_ERROR, "flow", "instance %.*s cannot be loaded: %s", SLICE_ARG(e->id),
-                     err_text(err));
-        fail_waiting(f, e, err);
-        entry_drop(f, e);
+        not_loaded(f, e, err);
         return;
     }
     e->state = ENTRY_IDLE;
+    e->must_load = false;
     f->cached_bytes += e->arena.used_bytes - e->fresh_bytes;
     e->fresh_bytes = e->arena.used_bytes;
     entry_set_open(f, e);
@@ -277,6 +305,8 @@ static enum err build(struct flow *f, struct entry *e, struct ask *load,
     e->has_ready_rows = true; /* there may be some */
     if (load->r.record_count > 0)
         supervisor_dirty(f, e, load->r.records[0].pos);
+    else
+        list_remove(&f->dirty, &e->dirty);
     return ERR_NONE;
 }
 
@@ -383,10 +413,10 @@ void entry_load(struct flow *f, struct entry *e)
 void entry_reload(struct flow *f, struct entry *e)
 {
     heap_remove(&f->wakes, &e->wake);
-    list_remove(&f->dirty, &e->dirty);
     list_remove(&f->run, &e->run);
     close_open_key(f, e);
     e->is_wake_pending = false;
+    e->must_load = true;
     entry_load(f, e);
 }
 

@@ -59,6 +59,7 @@ enum entry_state {
     ENTRY_LOADING,    /* nothing is known yet */
     ENTRY_IDLE,       /* `i` is what the store has */
     ENTRY_COMMITTING, /* one commit is in flight */
+    ENTRY_BROKEN,     /* it could not be read again after a failed commit; that is tried on */
 };
 
 /* What waits until an entry is loaded, for example a read; called with NULL where there is none. */
@@ -85,6 +86,7 @@ struct entry {
     struct list visits;
     struct link run, lru, dirty; /* to be stepped; unused for longest; to be written behind */
     struct heap_entry wake;
+    bool must_load; /* it was in memory: not being able to read it must not forget it */
     bool is_wake_pending, is_flushing, has_ready_rows, is_repeat_due;
     uint64_t row_rev;        /* what the row has folded in */
     uint64_t first_dirty_pos; /* of the first record that it has not */
@@ -176,6 +178,7 @@ void entry_load(struct flow *f, struct entry *e);
 void entry_drop(struct flow *f, struct entry *e); /* from memory; nothing may wait for it */
 /* Forgets what is cached and loads again; what waits goes on waiting. */
 void entry_reload(struct flow *f, struct entry *e);
+bool entry_is_here(const struct entry *e); /* its state is known and it exists */
 void entry_visit(struct flow *f, struct entry *e, struct visit *v);
 void entry_touch(struct flow *f, struct entry *e);
 void entry_run_later(struct flow *f, struct entry *e);
@@ -192,6 +195,7 @@ struct arrival *arrival_new(const struct event *e, flow_reply *reply, void *cont
 void arrival_answer(struct flow *f, struct arrival *v, const struct flow_answer *answer);
 void arrival_fail(struct flow *f, struct arrival *v, enum err err);
 void arrive_at(struct flow *f, struct entry *e, struct arrival *v); /* pending there */
+void arrive_again(struct flow *f, struct arrival *v); /* a start whose entry has gone */
 void arrive_unknown(struct flow *f, struct arrival *v, struct slice why);
 /* Which instance a text means ("ID", "KEY", "template/key"): calls found with its entry (loading or
  * loaded), or NULL and why not. */

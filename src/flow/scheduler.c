@@ -120,6 +120,8 @@ static bool take(struct flow *f, struct entry *e, struct encoding *n, struct arr
 {
     struct commit *c = n->c;
     struct outcome *o = &c->outcomes[c->count];
+    if (v->e.kind == EVENT_WAKE)
+        e->is_wake_pending = false;
     step_one(f, c, v, o);
     if (c->work->status == INSTANCE_NONE && o->verdict != VERDICT_APPLIED) {
         sys_add(f, v, o->verdict, o->reason, SLICE_NONE);

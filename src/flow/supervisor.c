@@ -159,7 +159,9 @@ static void take_due(struct flow *f)
         }
         struct entry *e = LINK_OWNER(first, struct entry, wake);
         heap_remove(&f->wakes, &e->wake);
-        if (e->i != NULL && !has_share(&shares, e->i->template))
+        if (e->state == ENTRY_BROKEN)
+            entry_load(f, e);
+        else if (e->i != NULL && !has_share(&shares, e->i->template))
             late[late_count++] = e;
         else
             send_wake(f, e);
@@ -241,11 +243,9 @@ static uint64_t folded_pos(const struct flow *f)
     return pos;
 }
 
-struct flush { /* which entries a write of rows is about, and what was known when it was made */
-    struct entry *entries[ROWS_PER_WRITE];
-    uint64_t revs[ROWS_PER_WRITE];
-    uint64_t next_pos;
-    uint32_t count;
+struct flush { /* what was known when a write of rows was made */
+    uint64_t first_pos[ROWS_PER_WRITE]; /* of the records that each row has now */
+    uint64_t next_pos;                  /* of those that come after */
 };
 
 static void run_flush_waiters(struct flow *f)
@@ -268,47 +268,57 @@ static void fail_flush_waiters(struct flow *f, enum err err)
     }
 }
 
+/* An entry may have been read again meanwhile, or be gone. */
+static void row_written(struct flow *f, struct ask *q, uint32_t k)
+{
+    const struct flush *w = q->context;
+    const struct store_row *row = &q->r.rows[k];
+    struct entry *e = entry_find(f, row->id);
+    if (e == NULL)
+        return;
+    e->is_flushing = false;
+    if (q->r.err == ERR_NONE && row->rev > e->row_rev) {
+        e->row_rev = row->rev;
+        e->has_ready_rows = row->ready_count > 0;
+    }
+    bool is_behind = e->i == NULL || e->i->seq > e->row_rev;
+    if (is_behind)
+        supervisor_dirty(f, e, q->r.err == ERR_NONE ? w->next_pos : w->first_pos[k]);
+}
+
 static void rows_written(struct flow *f, struct ask *q)
 {
-    struct flush *w = q->context;
     f->is_flushing = false;
-    for (uint32_t k = 0; k < w->count; k++) {
-        struct entry *e = w->entries[k];
-        e->is_flushing = false;
-        bool is_known = e->i != NULL && e->state != ENTRY_LOADING;
-        if (q->r.err == ERR_NONE && w->revs[k] > e->row_rev) {
-            e->row_rev = w->revs[k];
-            e->has_ready_rows = q->r.rows[k].ready_count > 0;
-        }
-        if (is_known && e->i->seq > e->row_rev)
-            supervisor_dirty(f, e, q->r.err == ERR_NONE ? w->next_pos : e->first_dirty_pos);
-    }
-    f->stats.rows_written += q->r.err == ERR_NONE ? w->count : 0;
+    for (uint32_t k = 0; k < q->r.row_count; k++)
+        row_written(f, q, k);
+    f->stats.rows_written += q->r.err == ERR_NONE ? q->r.row_count : 0;
     if (q->r.err != ERR_NONE) {
         f->flush_after_ms = f->now_ms + FLUSH_RETRY_MS;
         fail_flush_waiters(f, q->r.err);
     }
-    free(w);
 }
 
-static void fill(struct flow *f, struct ask *q, struct flush *w)
+/* The rows' texts are copies: the instances go on while the rows are written. */
+static void fill(struct flow *f, struct ask *q)
 {
     struct payload_list payloads = {0};
+    struct flush *w = arena_alloc(&q->arena, sizeof *w);
+    q->context = w;
+    w->next_pos = f->last_pos + 1;
     struct link *k = list_first(&f->dirty), *next;
     q->r.rows = arena_array(&q->arena, ROWS_PER_WRITE, sizeof *q->r.rows);
-    for (; k != NULL && w->count < ROWS_PER_WRITE; k = next) {
+    for (; k != NULL && q->r.row_count < ROWS_PER_WRITE; k = next) {
         next = list_after(&f->dirty, k);
         struct entry *e = LINK_OWNER(k, struct entry, dirty);
-        if (e->i == NULL || e->state == ENTRY_LOADING)
+        if (!entry_is_here(e))
             continue;
         e->is_repeat_due = e->repeat.unrecorded > 0;
         entry_run_later(f, e);
-        supervisor_make_row(f, &q->arena, e->i, &q->r.rows[w->count], &payloads);
-        q->r.rows[w->count].had_ready = e->has_ready_rows;
-        w->revs[w->count] = e->i->seq;
-        w->entries[w->count++] = e;
+        struct store_row *row = &q->r.rows[q->r.row_count];
+        supervisor_make_row(f, &q->arena, instance_copy(&q->arena, e->i), row, &payloads);
+        row->had_ready = e->has_ready_rows;
+        w->first_pos[q->r.row_count++] = e->first_dirty_pos;
     }
-    q->r.row_count = w->count;
     q->r.payloads = arena_array(&q->arena, payloads.count + 1, sizeof *q->r.payloads);
     for (uint32_t n = 0; n < payloads.count; n++) {
         memcpy(q->r.payloads[n].digest, payloads.items[n].digest, SHA256_BYTES);
@@ -317,13 +327,13 @@ static void fill(struct flow *f, struct ask *q, struct flush *w)
     q->r.payload_count = payloads.count;
 }
 
-static bool fill_rows(struct flow *f, struct ask *q, struct flush *w)
+static bool fill_rows(struct flow *f, struct ask *q)
 {
     jmp_buf edge;
     q->arena.edge = &edge;
     if (setjmp(edge) != 0)
         return false;
-    fill(f, q, w);
+    fill(f, q);
     q->arena.edge = NULL;
     return true;
 }
@@ -332,21 +342,20 @@ static void flush_rows(struct flow *f)
 {
     if (f->is_flushing || !is_flush_due(f) || list_first(&f->dirty) == NULL)
         return;
-    struct flush *w = calloc(1, sizeof *w);
-    struct ask *q = w == NULL ? NULL : ask_new(f, STORE_ROWS, rows_written);
-    if (q == NULL || !fill_rows(f, q, w)) {
+    struct ask *q = ask_new(f, STORE_ROWS, rows_written);
+    bool is_filled = q != NULL && fill_rows(f, q);
+    if (!is_filled || q->r.row_count == 0) { /* memory is short, or all are being read again */
+        f->flush_after_ms = f->now_ms + ROW_FLUSH_MS;
         if (q != NULL)
             ask_free(q);
-        free(w);
         return;
     }
-    w->next_pos = f->last_pos + 1;
-    for (uint32_t k = 0; k < w->count; k++) {
-        list_remove(&f->dirty, &w->entries[k]->dirty);
-        w->entries[k]->is_flushing = true;
+    for (uint32_t k = 0; k < q->r.row_count; k++) {
+        struct entry *e = entry_find(f, q->r.rows[k].id);
+        list_remove(&f->dirty, &e->dirty);
+        e->is_flushing = true;
     }
     q->r.folded_pos = folded_pos(f);
-    q->context = w;
     f->is_flushing = true;
     ask_submit(f, q);
 }

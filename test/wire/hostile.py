@@ -249,8 +249,11 @@ def no_descriptors():
     with Server() as s:
         s.apply(FOOD)
         kept = s.connect()
+        kept.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        read_all(kept)
         used = len(os.listdir(f"/proc/{s.process.pid}/fd"))
-        before = resource.prlimit(s.process.pid, resource.RLIMIT_NOFILE, (used, used))
+        before = resource.prlimit(s.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(s.process.pid, resource.RLIMIT_NOFILE, (used, before[1]))
         crowd = [s.connect() for _ in range(20)]
         check("without a descriptor left there is no busy loop", not is_hungry(s))
         kept.sendall(b"POST /v1/instances HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
