@@ -84,7 +84,8 @@ static int listen_on(const struct address *a)
     return fd;
 }
 
-/* Connections leave descriptors to the rest of the process, so that accept never meets the limit. */
+/* Connections leave descriptors to the rest of the process, so that accept never meets the limit.
+ */
 static unsigned connections_max(void)
 {
     struct rlimit limit;
@@ -100,9 +101,9 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int listen_fd, boo
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (is_v6 ? MHD_USE_IPv6 : 0);
     return MHD_start_daemon(
         flags, 0, NULL, NULL, http_request_take, s, /* */
-        MHD_OPTION_LISTEN_SOCKET, listen_fd,   /* */
-        MHD_OPTION_URI_LOG_CALLBACK, http_request_begin, s, MHD_OPTION_NOTIFY_COMPLETED, http_request_end, s,
-        MHD_OPTION_CONNECTION_LIMIT, connections_max(), /* */
+        MHD_OPTION_LISTEN_SOCKET, listen_fd,        /* */
+        MHD_OPTION_URI_LOG_CALLBACK, http_request_begin, s, MHD_OPTION_NOTIFY_COMPLETED,
+        http_request_end, s, MHD_OPTION_CONNECTION_LIMIT, connections_max(), /* */
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_PER_IP_MAX,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_IDLE_S_MAX, /* */
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_HEADER_BYTES_MAX,

@@ -13,7 +13,7 @@ struct http_server;
 struct http_request; /* opaque: lives until it is answered, or, for a stream, until it is closed */
 
 struct http_config {
-    struct slice address; /* "127.0.0.1:7960", "[::1]:7960"; port 0: any free one */
+    struct slice address;      /* "127.0.0.1:7960", "[::1]:7960"; port 0: any free one */
     const struct slice *hosts; /* further allowed Host names, without port */
     size_t host_count;
     /* The one handler: the route table (api/route.h). */
@@ -23,8 +23,8 @@ struct http_config {
 
 /* ERR_IO: cannot listen (errno says why); ERR_INVALID: not an address. */
 enum err http_open(const struct http_config *config, struct http_server **out) MUST_USE;
-int http_poll_fd(const struct http_server *s); /* becomes readable when http_round has work */
-void http_round(struct http_server *s);        /* reads, parses, calls handlers, writes */
+int http_poll_fd(const struct http_server *s);     /* becomes readable when http_round has work */
+void http_round(struct http_server *s);            /* reads, parses, calls handlers, writes */
 int64_t http_next_ms(const struct http_server *s); /* longest sleep allowed; TIME_NEVER: any */
 int http_port(const struct http_server *s);
 void http_stop_listening(struct http_server *s); /* drain: no new connections */
@@ -34,14 +34,14 @@ void http_close(struct http_server *s);
 /* The request; slices live until it is answered. */
 struct arena *http_arena(struct http_request *r);
 struct slice http_method(const struct http_request *r);
-struct slice http_path(const struct http_request *r);  /* decoded, "/v1/instances" */
+struct slice http_path(const struct http_request *r); /* decoded, "/v1/instances" */
 /* The path as it was sent: an encoded slash is told from a separating one. */
 struct slice http_raw_path(const struct http_request *r);
 /* Decodes %XX of a piece of it ('+' too, in a query). */
 struct slice http_decode(const struct http_request *r, struct slice raw, bool is_query);
 struct slice http_body(const struct http_request *r);
 struct slice http_header(const struct http_request *r, const char *name); /* absent: none */
-struct slice http_query(const struct http_request *r, const char *name);  /* decoded; absent: none */
+struct slice http_query(const struct http_request *r, const char *name); /* decoded; absent: none */
 /* Iterates the names in the query, decoded: start with *cursor = 0 until false. */
 bool http_query_next(const struct http_request *r, size_t *cursor, struct slice *name);
 struct slice http_peer(const struct http_request *r); /* the client's address, for records */
@@ -62,8 +62,7 @@ void http_add(struct http_request *r, const char *name, struct slice value);
 void http_reply(struct http_request *r, int status, const char *type, struct slice body);
 void http_reply_json(struct http_request *r, int status, struct slice json);
 /* {"error":{"code","message","where"}} with the status of e; where may be absent. */
-void http_reply_error(struct http_request *r, enum err e, struct slice message,
-                      struct slice where);
+void http_reply_error(struct http_request *r, enum err e, struct slice message, struct slice where);
 
 /* A stream (server-sent events): http_stream starts it, http_stream_put appends bytes (false: the
  * client is too slow or gone, and the stream is being closed), http_on_gone ends it. */

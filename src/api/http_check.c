@@ -1,5 +1,5 @@
-/* Decides from a request's headers whether it is let in: framing that can be read in two ways, other
- * servers' names (DNS rebinding), other sites' pages (cross-site requests). Before it stands
+/* Decides from a request's headers whether it is let in: framing that can be read in two ways,
+ * other servers' names (DNS rebinding), other sites' pages (cross-site requests). Before it stands
  * http_request.c, which reads; after it the body is read. It must not look at what is asked for. */
 #include "api/http_int.h"
 
@@ -115,8 +115,8 @@ static bool is_own_origin(const struct http_request *r)
     struct slice origin = http_header(r, "Origin"), host = http_header(r, "Host");
     if (origin.at == NULL)
         return true;
-    struct slice scheme = slice_has_prefix(origin, SLICE("https://")) ? SLICE("https://")
-                                                                      : SLICE("http://");
+    struct slice scheme =
+        slice_has_prefix(origin, SLICE("https://")) ? SLICE("https://") : SLICE("http://");
     if (!slice_has_prefix(origin, scheme))
         return false;
     struct slice name = {origin.at + scheme.len, origin.len - scheme.len};
@@ -142,7 +142,8 @@ enum err http_check_headers(const struct http_request *r, const char **why, bool
         *why = "the Host header names another server; allow its name with --host";
         return ERR_HOST;
     }
-    if ((!is_safe_method(r->method) || wants_stream(r)) && (!is_own_origin(r) || is_other_site(r))) {
+    if ((!is_safe_method(r->method) || wants_stream(r)) &&
+        (!is_own_origin(r) || is_other_site(r))) {
         *why = "a page of another site may not do this";
         return ERR_FORBIDDEN;
     }

@@ -66,10 +66,10 @@ struct http_server {
 /* http_request.c: callbacks of the library. */
 void *http_request_begin(void *server, const char *uri, struct MHD_Connection *connection);
 enum MHD_Result http_request_take(void *server, struct MHD_Connection *connection, const char *url,
-                             const char *method, const char *version, const char *data,
-                             size_t *size, void **request);
+                                  const char *method, const char *version, const char *data,
+                                  size_t *size, void **request);
 void http_request_end(void *server, struct MHD_Connection *connection, void **request,
-                 enum MHD_RequestTerminationCode why);
+                      enum MHD_RequestTerminationCode why);
 void http_request_free(struct http_request *r);
 /* Somebody waited for the request's answer, and nobody will read it. */
 void http_request_tell_gone(struct http_request *r);

@@ -137,7 +137,7 @@ void http_request_tell_gone(struct http_request *r)
 }
 
 void http_request_end(void *server, struct MHD_Connection *connection, void **request,
-                 enum MHD_RequestTerminationCode why)
+                      enum MHD_RequestTerminationCode why)
 {
     (void)connection;
     (void)why;
@@ -193,8 +193,8 @@ static enum MHD_Result look_at_headers(struct http_request *r, const char *metho
     enum err e = http_check_headers(r, &why, &is_framing);
     int64_t declared = 0;
     struct slice length = http_header(r, "Content-Length");
-    bool is_long = length.at != NULL && (!slice_to_int(length, &declared) ||
-                                         (uint64_t)declared > DISCARD_BYTES_MAX);
+    bool is_long = length.at != NULL &&
+                   (!slice_to_int(length, &declared) || (uint64_t)declared > DISCARD_BYTES_MAX);
     if (e == ERR_NONE && (is_long || declared > HTTP_BODY_BYTES_MAX)) {
         e = ERR_TOO_LARGE;
         why = "the body is larger than 4 MiB";
@@ -250,8 +250,8 @@ static void run_handler(void *context)
 }
 
 enum MHD_Result http_request_take(void *server, struct MHD_Connection *connection, const char *url,
-                             const char *method, const char *version, const char *data,
-                             size_t *size, void **request)
+                                  const char *method, const char *version, const char *data,
+                                  size_t *size, void **request)
 {
     (void)server;
     (void)connection;
@@ -367,9 +367,10 @@ struct slice http_peer(const struct http_request *r)
     if (info == NULL || info->client_addr == NULL)
         return SLICE_NONE;
     const struct sockaddr *a = info->client_addr;
-    const void *address = a->sa_family == AF_INET6
-                              ? (const void *)&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr
-                              : (const void *)&((const struct sockaddr_in *)(const void *)a)->sin_addr;
+    const void *address =
+        a->sa_family == AF_INET6
+            ? (const void *)&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr
+            : (const void *)&((const struct sockaddr_in *)(const void *)a)->sin_addr;
     return slice_of(inet_ntop(a->sa_family, address, text, INET6_ADDRSTRLEN));
 }
 

@@ -31,7 +31,8 @@ static void put_flow(struct text *t, const struct flow_stats *s)
                     vocab_name(VOCAB_VERDICT, v), s->events_by_verdict[v]);
     put(t, "swm_commits_total", "counter", "Commits that became durable.", s->commits);
     put(t, "swm_records_total", "counter", "Records in them.", s->records);
-    put(t, "swm_conflicts_total", "counter", "Commits that somebody else was before.", s->conflicts);
+    put(t, "swm_conflicts_total", "counter", "Commits that somebody else was before.",
+        s->conflicts);
     put(t, "swm_loads_total", "counter", "Instances read from the store.", s->loads);
     put(t, "swm_rows_written_total", "counter", "Rows written behind.", s->rows_written);
     put(t, "swm_cached_instances", "gauge", "Instances in memory.", s->cached_instances);

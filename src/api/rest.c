@@ -96,13 +96,10 @@ static bool is_under(struct slice path, const char *top)
  * types that it can't. */
 static bool is_allowed_type(struct http_request *r)
 {
-    static const char *const types[] = {"application/json",
-                                        "application/cloudevents+json",
-                                        "application/cloudevents-batch+json",
-                                        "application/yaml",
-                                        "application/x-yaml",
-                                        "text/yaml",
-                                        "text/x-yaml"};
+    static const char *const types[] = {
+        "application/json", "application/cloudevents+json", "application/cloudevents-batch+json",
+        "application/yaml", "application/x-yaml",           "text/yaml",
+        "text/x-yaml"};
     struct slice type = http_header(r, "Content-Type"), rest;
     if (type.at == NULL)
         return http_body(r).len == 0;

@@ -14,11 +14,12 @@ struct rest;
 struct rest_config {
     struct slice data_folder; /* where backups go; absent: nothing is on disk */
     struct slice store, node; /* shown in the index */
-    uint64_t seed; /* random: ids of events that come without one */
+    uint64_t seed;            /* random: ids of events that come without one */
 };
 
 enum err rest_open(const struct rest_config *config, struct rest **out) MUST_USE;
-/* What handlers work with; all of it before the first request. `sqs` takes what is of its protocol. */
+/* What handlers work with; all of it before the first request. `sqs` takes what is of its protocol.
+ */
 struct rest_parts {
     struct flow *flow;
     struct queue_front *queues;
@@ -26,7 +27,8 @@ struct rest_parts {
     struct sqs_front *sqs;
 };
 void rest_connect(struct rest *x, const struct rest_parts *parts);
-/* The events of a message to the queue swm-events: sqs_config.events, with `rest` as its context. */
+/* The events of a message to the queue swm-events: sqs_config.events, with `rest` as its context.
+ */
 void rest_post(void *rest, const struct sqs_post *p, sqs_posted *reply, void *reply_context);
 void rest_set_ready(struct rest *x); /* until then requests are answered ERR_OVERLOAD */
 void rest_handle(void *rest, struct http_request *r); /* http_config.handle */

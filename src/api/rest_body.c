@@ -83,8 +83,7 @@ struct slice rest_actor(const struct http_request *r)
     struct slice actor = http_header(r, "X-SWM-Actor");
     if (actor.len == 0 || !slice_is_utf8(actor))
         return http_peer(r);
-    while (actor.len > ACTOR_BYTES_MAX ||
-           (actor.len > 0 && !slice_is_utf8(actor)))
+    while (actor.len > ACTOR_BYTES_MAX || (actor.len > 0 && !slice_is_utf8(actor)))
         actor.len--;
     return actor;
 }

@@ -207,7 +207,8 @@ void rest_event_feed(struct rest *x, struct http_request *r, const struct slice 
         return;
     }
     if (http_query(r, "instance").at != NULL) {
-        rest_fail(r, ERR_INVALID, "instance filters the stream; GET /v1/instances/{id}/events lists");
+        rest_fail(r, ERR_INVALID,
+                  "instance filters the stream; GET /v1/instances/{id}/events lists");
         return;
     }
     struct flow_query q = {.what = FLOW_FEED, .after = http_query(r, "after")};

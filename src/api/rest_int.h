@@ -15,8 +15,8 @@ struct rest {
     int64_t now_ms;
     uint64_t id_seed, ids_made;
     bool is_ready, is_draining;
-    struct list waits;   /* wait.c */
-    struct list streams; /* stream.c */
+    struct list waits;    /* wait.c */
+    struct list streams;  /* stream.c */
     struct arena scratch; /* of one page of the feed */
     uint32_t stream_reads;
     bool is_stream_news;
@@ -26,10 +26,10 @@ struct rest {
 /* rest_body.c: what comes in. Those that return false have answered. */
 bool rest_take_object(struct http_request *r, yyjson_val **object); /* no body: an empty object */
 bool rest_take_limit(struct http_request *r, const char *name, uint32_t fallback, uint32_t *out);
-bool rest_take_count(struct http_request *r, const char *name, int64_t *out); /* absent: 0 */
+bool rest_take_count(struct http_request *r, const char *name, int64_t *out);  /* absent: 0 */
 bool rest_take_time(struct http_request *r, const char *name, int64_t *at_ms); /* absent: 0 */
-/* Fills in what the door knows: source, actor, and the id where the event has none. `nth`: which one
- * of several in one request, from 0; -1: the only one. */
+/* Fills in what the door knows: source, actor, and the id where the event has none. `nth`: which
+ * one of several in one request, from 0; -1: the only one. */
 void rest_sign(struct rest *x, struct http_request *r, struct event *e, int64_t nth);
 struct slice rest_source(const struct http_request *r);
 struct slice rest_actor(const struct http_request *r);
@@ -44,9 +44,9 @@ struct asked { /* the context of an arrival; lives in the request's arena */
 /* The members of an answer; the object around them is the caller's. */
 void rest_write_answer(struct json_out *o, enum event_kind kind, const struct flow_answer *a);
 int rest_status(const struct flow_answer *a);
-flow_reply rest_reply_arrival;     /* context: struct asked */
-flow_read_reply rest_reply_read;   /* context: the request; JSON */
-flow_read_reply rest_reply_svg;    /* the same; a picture */
+flow_reply rest_reply_arrival;   /* context: struct asked */
+flow_read_reply rest_reply_read; /* context: the request; JSON */
+flow_read_reply rest_reply_svg;  /* the same; a picture */
 void rest_fail(struct http_request *r, enum err e, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void rest_read(struct rest *x, struct http_request *r, const struct flow_query *q);

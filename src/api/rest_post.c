@@ -1,6 +1,6 @@
-/* Events that come as a message to the queue swm-events. Before it stands the SQS front or the queue
- * address of the REST interface, after it flow_arrive. The sender is answered when every verdict is
- * durable: what they are, the records tell. */
+/* Events that come as a message to the queue swm-events. Before it stands the SQS front or the
+ * queue address of the REST interface, after it flow_arrive. The sender is answered when every
+ * verdict is durable: what they are, the records tell. */
 #include "api/rest_int.h"
 
 #include "core/limits.h"

@@ -6,7 +6,8 @@
 
 #define PEEK_MAX 100
 
-/* --- list -------------------------------------------------------------------------------------- */
+/* --- list --------------------------------------------------------------------------------------
+ */
 
 static void write_queue(struct json_out *o, const struct queue_info *q)
 {
@@ -47,7 +48,8 @@ void rest_queue_list(struct rest *x, struct http_request *r, const struct slice 
     http_reply_json(r, 200, json_out_slice(&o));
 }
 
-/* --- receive and peek -------------------------------------------------------------------------- */
+/* --- receive and peek --------------------------------------------------------------------------
+ */
 
 struct receiving { /* lives in the request's arena */
     struct rest *rest;
@@ -63,7 +65,8 @@ struct received {
     uint32_t count;
 };
 
-/* A task message is its own JSON object; a foreign one is wrapped with what it takes to delete it. */
+/* A task message is its own JSON object; a foreign one is wrapped with what it takes to delete it.
+ */
 static void write_delivery(struct json_out *o, const struct queue_delivery *d)
 {
     if (d->is_task) {
@@ -148,7 +151,9 @@ void rest_queue_receive(struct rest *x, struct http_request *r, const struct sli
     *w = (struct receiving){.rest = x, .request = r};
     struct queue_receive receive = {.queue = args[0],
                                     .max = (uint32_t)max,
-                                    .wait_ms = x->is_draining ? 0 : wait_s < 0 ? -1 : wait_s * 1000,
+                                    .wait_ms = x->is_draining ? 0
+                                               : wait_s < 0   ? -1
+                                                              : wait_s * 1000,
                                     .visibility_ms = hide_s < 0 ? -1 : hide_s * 1000,
                                     .by = rest_actor(r),
                                     .is_connected = is_there,
@@ -169,7 +174,8 @@ void rest_queue_peek(struct rest *x, struct http_request *r, const struct slice 
     x->queues->ops->peek(x->queues, args[0], limit < PEEK_MAX ? limit : PEEK_MAX, take_received, w);
 }
 
-/* --- send, delete, purge ----------------------------------------------------------------------- */
+/* --- send, delete, purge -----------------------------------------------------------------------
+ */
 
 struct changing { /* lives in the request's arena */
     struct http_request *request;
@@ -183,7 +189,8 @@ static void reply_changed(void *context)
 {
     const struct changing *c = context;
     if (c->err != ERR_NONE) {
-        http_reply_error(c->request, c->err, c->detail.len > 0 ? c->detail : SLICE_NONE, SLICE_NONE);
+        http_reply_error(c->request, c->err, c->detail.len > 0 ? c->detail : SLICE_NONE,
+                         SLICE_NONE);
         return;
     }
     struct json_out o = json_out_new(http_arena(c->request), 4096);

@@ -50,14 +50,15 @@ void rest_verify(struct rest *x, struct http_request *r, const struct slice *arg
     rest_read(x, r, &q);
 }
 
-/* --- backup ------------------------------------------------------------------------------------ */
+/* --- backup ------------------------------------------------------------------------------------
+ */
 
 static bool is_file_name(struct slice s)
 {
     for (size_t i = 0; i < s.len; i++) {
         char c = s.at[i];
-        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                        c == '-' || c == '_' || (c == '.' && i > 0);
+        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                        (c >= '0' && c <= '9') || c == '-' || c == '_' || (c == '.' && i > 0);
         if (!is_plain)
             return false;
     }
@@ -79,8 +80,9 @@ void rest_backup(struct rest *x, struct http_request *r, const struct slice *arg
         return;
     }
     if (!is_file_name(name)) {
-        rest_fail(r, ERR_INVALID, "file must be a name of letters, digits, '-', '_' and '.', "
-                                  "without a folder");
+        rest_fail(r, ERR_INVALID,
+                  "file must be a name of letters, digits, '-', '_' and '.', "
+                  "without a folder");
         return;
     }
     struct text path = text_new(http_arena(r), 4096);
@@ -97,7 +99,8 @@ void rest_backup(struct rest *x, struct http_request *r, const struct slice *arg
         rest_read(x, r, &(struct flow_query){.what = FLOW_BACKUP, .id = text_slice(&path)});
 }
 
-/* --- health and files -------------------------------------------------------------------------- */
+/* --- health and files --------------------------------------------------------------------------
+ */
 
 void rest_health(struct rest *x, struct http_request *r, const struct slice *args)
 {
@@ -143,8 +146,8 @@ void rest_page(struct rest *x, struct http_request *r, const struct slice *args)
     (void)args;
     struct slice path = http_path(r);
     bool is_top = path.len == 1;
-    const struct asset *a = asset_find(is_top ? SLICE("index.html")
-                                              : (struct slice){path.at + 1, path.len - 1});
+    const struct asset *a =
+        asset_find(is_top ? SLICE("index.html") : (struct slice){path.at + 1, path.len - 1});
     if (a != NULL)
         reply_asset(r, a);
     else

@@ -1,5 +1,5 @@
-/* Workers' answers and the inbox. Before it stands the route table, after it rest_event.c: an answer
- * is an event, named by the address. */
+/* Workers' answers and the inbox. Before it stands the route table, after it rest_event.c: an
+ * answer is an event, named by the address. */
 #include "api/rest_int.h"
 
 #include "core/limits.h"

@@ -29,7 +29,8 @@ static void write_applied(struct rest *x, struct json_out *o, const struct templ
     json_put_string(o, "applied_by", by);
 }
 
-/* --- apply and validate ------------------------------------------------------------------------ */
+/* --- apply and validate ------------------------------------------------------------------------
+ */
 
 static void write_errors(struct json_out *o, const char *name, const struct template_report *report,
                          bool is_warning)
@@ -157,7 +158,8 @@ void rest_template_validate(struct rest *x, struct http_request *r, const struct
     http_reply_json(r, 200, json_out_slice(&o));
 }
 
-/* --- show -------------------------------------------------------------------------------------- */
+/* --- show --------------------------------------------------------------------------------------
+ */
 
 static void write_head(struct rest *x, struct http_request *r, struct json_out *o,
                        const struct template *t)
@@ -268,7 +270,8 @@ void rest_template_diff(struct rest *x, struct http_request *r, const struct sli
     http_reply_json(r, 200, json_out_slice(&o));
 }
 
-/* --- draw -------------------------------------------------------------------------------------- */
+/* --- draw --------------------------------------------------------------------------------------
+ */
 
 static struct slice draw_svg(struct arena *a, const struct template *t)
 {
@@ -289,13 +292,15 @@ static void draw(struct http_request *r, const struct template *t, struct slice 
     struct slice format = http_query(r, "format");
     bool is_named = format.at != NULL && slice_eq_text(file, "graph.svg");
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        if (is_named ? slice_eq_text(format, forms[i].format) : slice_eq_text(file, forms[i].file)) {
+        if (is_named ? slice_eq_text(format, forms[i].format)
+                     : slice_eq_text(file, forms[i].file)) {
             http_reply(r, 200, forms[i].type, forms[i].draw(http_arena(r), t));
             return;
         }
     }
-    rest_fail(r, ERR_NOT_FOUND, "a graph is drawn as graph.svg, graph.json, graph.dot, "
-                                "graph.mermaid");
+    rest_fail(r, ERR_NOT_FOUND,
+              "a graph is drawn as graph.svg, graph.json, graph.dot, "
+              "graph.mermaid");
 }
 
 void rest_template_graph(struct rest *x, struct http_request *r, const struct slice *args)

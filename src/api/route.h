@@ -37,8 +37,8 @@ struct route {
 extern const struct route route_table[]; /* ends with a row whose method is NULL */
 const char *route_role_name(enum role role);
 
-/* Finds the row for the request and its args. NULL: none; then *allow says which methods the address
- * does take ("GET, POST"; absent: there is no such address). */
+/* Finds the row for the request and its args. NULL: none; then *allow says which methods the
+ * address does take ("GET, POST"; absent: there is no such address). */
 const struct route *route_find(struct http_request *r, struct slice args[ROUTE_ARGS_MAX],
                                struct slice *allow);
 

@@ -18,8 +18,8 @@
 struct stream {
     struct link link;
     struct rest *rest;
-    struct http_request *request; /* NULL: its client has gone */
-    char *cursor;                 /* NULL: the end of the feed is not known yet */
+    struct http_request *request;     /* NULL: its client has gone */
+    char *cursor;                     /* NULL: the end of the feed is not known yet */
     char *verdict, *event, *instance; /* what to show; NULL: all */
     int64_t said_at_ms;
     bool is_news, is_reading;
@@ -79,7 +79,8 @@ void stream_begin(struct rest *x, struct http_request *r)
     struct slice after = http_header(r, "Last-Event-ID");
     if (after.len == 0)
         after = http_query(r, "after");
-    struct stream *s = x->streams.count < STREAMS_MAX && !x->is_draining ? calloc(1, sizeof *s) : NULL;
+    struct stream *s =
+        x->streams.count < STREAMS_MAX && !x->is_draining ? calloc(1, sizeof *s) : NULL;
     if (s == NULL) {
         http_reply_error(r, ERR_OVERLOAD, SLICE("there are too many event streams"), SLICE_NONE);
         return;
@@ -96,7 +97,8 @@ void stream_begin(struct rest *x, struct http_request *r)
     (void)say(s, SLICE("retry: 2000\n\n"));
 }
 
-/* --- one page ---------------------------------------------------------------------------------- */
+/* --- one page ----------------------------------------------------------------------------------
+ */
 
 struct page {
     struct stream *stream;
@@ -191,7 +193,8 @@ static void take_page(void *context, enum err err, struct slice json)
     arena_reset(a);
 }
 
-/* --- the round --------------------------------------------------------------------------------- */
+/* --- the round ---------------------------------------------------------------------------------
+ */
 
 static void ask(struct stream *s)
 {
@@ -245,7 +248,8 @@ void stream_round(struct rest *x)
 {
     spread_news(x);
     size_t count = x->streams.count;
-    for (struct link *k = list_first(&x->streams), *next; k != NULL && count > 0; k = next, count--) {
+    for (struct link *k = list_first(&x->streams), *next; k != NULL && count > 0;
+         k = next, count--) {
         next = list_after(&x->streams, k);
         work_on(x, LINK_OWNER(k, struct stream, link));
     }
@@ -261,8 +265,8 @@ int64_t stream_next(const struct rest *x)
         if (is_waiting(s) && x->stream_reads < READS_MAX)
             return 0;
         if (is_free(s))
-            next = time_min(next, s->is_news ? x->now_ms + BUSY_RETRY_MS
-                                             : s->said_at_ms + KEEPALIVE_MS);
+            next = time_min(next,
+                            s->is_news ? x->now_ms + BUSY_RETRY_MS : s->said_at_ms + KEEPALIVE_MS);
     }
     return next;
 }

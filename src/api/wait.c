@@ -47,7 +47,8 @@ static void reply(void *context)
     json_object(&o);
     rest_write_answer(&o, EVENT_START, &f->answer);
     if (f->shown != NULL)
-        json_put_raw(&o, "output", json_write(http_arena(f->request), json_get(f->shown, "output")));
+        json_put_raw(&o, "output",
+                     json_write(http_arena(f->request), json_get(f->shown, "output")));
     json_object_end(&o);
     http_reply_json(f->request, 200, json_out_slice(&o));
 }
@@ -78,8 +79,8 @@ static void look(void *context)
     struct look *l = context;
     struct wait *w = l->wait;
     yyjson_val *shown = NULL;
-    enum err e = json_read(http_arena(w->request), l->json, WORK_BYTES_MAX, 2 * JSON_DEPTH_MAX, NULL,
-                           &shown);
+    enum err e = json_read(http_arena(w->request), l->json, WORK_BYTES_MAX, 2 * JSON_DEPTH_MAX,
+                           NULL, &shown);
     if (e == ERR_NONE && !is_open(json_get_text(shown, "status")))
         finish(w, shown);
 }

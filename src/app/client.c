@@ -266,17 +266,19 @@ struct client_call *client_begin(struct client *c, const struct client_request *
     return call;
 }
 
-static void take_results(struct client *c)
+static bool take_results(struct client *c)
 {
+    bool is_any = false;
     int left;
     for (const CURLMsg *m; (m = curl_multi_info_read(c->multi, &left)) != NULL;) {
         struct client_call *call = NULL;
         if (m->msg != CURLMSG_DONE ||
             curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&call) != CURLE_OK)
             continue;
-        call->is_done = true;
+        is_any = call->is_done = true;
         call->result = m->data.result;
     }
+    return is_any;
 }
 
 void client_wait(struct client *c, struct pollfd *fds, unsigned count, int timeout_ms)
@@ -287,12 +289,13 @@ void client_wait(struct client *c, struct pollfd *fds, unsigned count, int timeo
     for (unsigned i = 0; i < count; i++)
         waits[i] = (struct curl_waitfd){.fd = fds[i].fd, .events = CURL_WAIT_POLLIN};
     (void)curl_multi_perform(c->multi, &running);
-    take_results(c);
+    if (take_results(c))
+        timeout_ms = 0;
     (void)curl_multi_poll(c->multi, count > 0 ? waits : NULL, count, timeout_ms, &ready);
     for (unsigned i = 0; i < count; i++)
         fds[i].revents = waits[i].revents != 0 ? POLLIN : 0;
     (void)curl_multi_perform(c->multi, &running);
-    take_results(c);
+    (void)take_results(c);
 }
 
 bool client_is_done(const struct client_call *call)

@@ -1,5 +1,5 @@
-/* Reads the wall clock once per round for the loop. Before it stands the system, after it everything
- * that asks what time it is. It must never go back. */
+/* Reads the wall clock once per round for the loop. Before it stands the system, after it
+ * everything that asks what time it is. It must never go back. */
 #include "app/clock_system.h"
 
 #include <time.h>

@@ -130,7 +130,8 @@ static bool is_loopback(const char *listen)
            (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
 }
 
-static enum err check_word(const char *name, const char *value, const char *const *words, int *which)
+static enum err check_word(const char *name, const char *value, const char *const *words,
+                           int *which)
 {
     for (*which = 0; words[*which] != NULL; (*which)++) {
         if (strcmp(value, words[*which]) == 0)
@@ -145,7 +146,8 @@ static enum err check_word(const char *name, const char *value, const char *cons
 
 static enum err check(struct config *c)
 {
-    static const char *const stores[] = {"sqlite", "memory", NULL}, *const queues[] = {"builtin", NULL},
+    static const char *const stores[] = {"sqlite", "memory", NULL},
+                             *const queues[] = {"builtin", NULL},
                              *const levels[] = {"debug", "info", "warn", "error", NULL};
     int which;
     if (check_word("--store", c->store, stores, &which) != ERR_NONE ||
@@ -154,11 +156,12 @@ static enum err check(struct config *c)
         return ERR_INVALID;
     c->least = (enum log_level)which;
     if (!is_loopback(c->listen)) {
-        fprintf(stderr,
-                "swm serve: --listen %s is refused: this version has no credentials, so it listens\n"
-                "only where nobody else can reach it, such as 127.0.0.1:7960 or [::1]:7960. For\n"
-                "others, put a proxy that checks who asks before it.\n",
-                c->listen);
+        fprintf(
+            stderr,
+            "swm serve: --listen %s is refused: this version has no credentials, so it listens\n"
+            "only where nobody else can reach it, such as 127.0.0.1:7960 or [::1]:7960. For\n"
+            "others, put a proxy that checks who asks before it.\n",
+            c->listen);
         return ERR_INVALID;
     }
     return ERR_NONE;

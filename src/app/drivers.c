@@ -24,7 +24,8 @@ struct drivers {
     bool is_submitted;    /* since the last collection */
 };
 
-/* --- the engine's view of the store ------------------------------------------------------------ */
+/* --- the engine's view of the store ------------------------------------------------------------
+ */
 
 static struct drivers *drivers_of(const struct store *view)
 {
@@ -110,7 +111,8 @@ int drivers_wake_fd(const struct drivers *d)
     return d->store->ops->wake_fd(d->store);
 }
 
-/* --- what the queues ask of the engine --------------------------------------------------------- */
+/* --- what the queues ask of the engine ---------------------------------------------------------
+ */
 
 static void read_message(void *context, const struct queue_message *m, queue_local_text *reply,
                          void *reply_context)
@@ -152,8 +154,9 @@ static void deleted(void *context, const struct queue_message *m, queue_local_de
     }
     *w = (struct deletion){reply, reply_context};
     char id[EVENT_ID_BYTES_MAX];
-    int len = snprintf(id, sizeof id, "deleted/%.*s/%lld/%lld", m->task.len > 200 ? 200 : (int)m->task.len,
-                       m->task.at, (long long)m->generation, (long long)m->attempt);
+    int len = snprintf(id, sizeof id, "deleted/%.*s/%lld/%lld",
+                       m->task.len > 200 ? 200 : (int)m->task.len, m->task.at,
+                       (long long)m->generation, (long long)m->attempt);
     struct event e = {.kind = EVENT_MESSAGE_DELETED,
                       .id = {id, (size_t)len},
                       .source = SLICE("queue"),
@@ -213,7 +216,8 @@ enum err drivers_declare(struct drivers *d)
     return e;
 }
 
-/* --- the round --------------------------------------------------------------------------------- */
+/* --- the round ---------------------------------------------------------------------------------
+ */
 
 void drivers_set_time(struct drivers *d, int64_t now_ms)
 {

@@ -1,5 +1,6 @@
-/* The drivers that a configuration names, wired to the engine. drivers.c is the only file that knows
- * them. The engine and the queues share one store: what is finished is dealt out to whoever asked. */
+/* The drivers that a configuration names, wired to the engine. drivers.c is the only file that
+ * knows them. The engine and the queues share one store: what is finished is dealt out to whoever
+ * asked. */
 #ifndef SWM_APP_DRIVERS_H
 #define SWM_APP_DRIVERS_H
 

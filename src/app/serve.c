@@ -45,7 +45,8 @@ struct serve {
     enum exit_code exit;
 };
 
-/* --- the loop ---------------------------------------------------------------------------------- */
+/* --- the loop ----------------------------------------------------------------------------------
+ */
 
 static void read_requests(struct serve *s)
 {
@@ -167,7 +168,8 @@ static void run(struct serve *s)
     }
 }
 
-/* --- opening and closing ----------------------------------------------------------------------- */
+/* --- opening and closing -----------------------------------------------------------------------
+ */
 
 /* Descriptors 0 to 2 stay what they are for: a closed one must not become the database. */
 static bool keep_standard_files(void)
@@ -265,10 +267,8 @@ static enum err open_rest(struct serve *s, uint64_t seed)
 
 static enum err open_sqs(struct serve *s, uint64_t seed)
 {
-    struct sqs_config c = {.queues = drivers_front(s->drivers),
-                           .seed = seed,
-                           .events = rest_post,
-                           .context = s->rest};
+    struct sqs_config c = {
+        .queues = drivers_front(s->drivers), .seed = seed, .events = rest_post, .context = s->rest};
     return sqs_open(&c, &s->sqs);
 }
 
@@ -297,7 +297,8 @@ static enum err open_all(struct serve *s)
         e = open_http(s);
     if (e != ERR_NONE)
         return e;
-    rest_connect(s->rest, &(struct rest_parts){s->flow, drivers_front(s->drivers), s->http, s->sqs});
+    rest_connect(s->rest,
+                 &(struct rest_parts){s->flow, drivers_front(s->drivers), s->http, s->sqs});
     bool is_listening = listen_to(s, http_poll_fd(s->http), SOURCE_HTTP) &&
                         listen_to(s, drivers_wake_fd(s->drivers), SOURCE_STORE) &&
                         listen_to(s, s->signal_fd, SOURCE_SIGNAL);

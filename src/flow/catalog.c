@@ -97,20 +97,6 @@ static enum err add_version(struct flow *f, struct version *v)
     return ERR_NONE;
 }
 
-void catalog_drop(struct flow *f)
-{
-    size_t cursor = 0;
-    struct family *family;
-    while ((family = map_next(&f->families, &cursor)) != NULL) {
-        for (uint32_t k = 0; k < family->count; k++)
-            free_version(family->versions[k]);
-        free(family->versions);
-        free(family);
-    }
-    map_drop(&f->families);
-    map_drop(&f->aliases);
-}
-
 /* --- parsing ----------------------------------------------------------------------------------- */
 
 struct parsing {
@@ -329,6 +315,23 @@ void catalog_round(struct flow *f)
     struct link *k;
     while (!f->is_applying && (k = list_take(&f->applies)) != NULL)
         apply_one(f, LINK_OWNER(k, struct apply, link));
+}
+
+void catalog_drop(struct flow *f)
+{
+    size_t cursor = 0;
+    struct family *family;
+    struct link *k;
+    while ((k = list_take(&f->applies)) != NULL)
+        answer(LINK_OWNER(k, struct apply, link), ERR_CLOSING, NULL, false);
+    while ((family = map_next(&f->families, &cursor)) != NULL) {
+        for (uint32_t n = 0; n < family->count; n++)
+            free_version(family->versions[n]);
+        free(family->versions);
+        free(family);
+    }
+    map_drop(&f->families);
+    map_drop(&f->aliases);
 }
 
 void flow_apply(struct flow *f, struct slice file, struct slice source, struct slice actor,

@@ -313,7 +313,7 @@ void flow_close(struct flow *f)
     struct link *k;
     f->state = FLOW_CLOSING;
     drop_asks(f);
-    drop_arrivals(f, &f->sys_pending);
+    sys_drop(f);
     drop_visits(f, &f->flush_waiters);
     while ((k = list_first(&f->lru)) != NULL) {
         struct entry *e = LINK_OWNER(k, struct entry, lru);

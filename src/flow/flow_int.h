@@ -243,6 +243,7 @@ void sys_add_own(struct flow *f, struct arrival *v, struct slice data,
                  void (*done)(struct flow *f, void *context, enum err err), void *context);
 void sys_round(struct flow *f);
 void sys_load(struct flow *f);
+void sys_drop(struct flow *f);
 
 /* catalog.c */
 void catalog_load(struct flow *f);

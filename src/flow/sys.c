@@ -197,3 +197,10 @@ void sys_round(struct flow *f)
     f->stats.records += q->r.record_count;
     ask_submit(f, q);
 }
+
+void sys_drop(struct flow *f)
+{
+    struct link *k;
+    while ((k = list_take(&f->sys_pending)) != NULL)
+        answer(f, LINK_OWNER(k, struct arrival, link), 0, ERR_CLOSING);
+}

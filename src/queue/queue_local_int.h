@@ -28,6 +28,7 @@
 #define FOREIGN_PAGE 32                              /* stored messages read at once */
 #define FOREIGN_QUEUE_BYTES_MAX (64u * 1024 * 1024)  /* held of one queue */
 #define FOREIGN_BYTES_MAX (256u * 1024 * 1024)       /* and of all; each may hold one at least */
+#define RECEIVE_BYTES_MAX (4u * 1024 * 1024)         /* of foreign messages in one receive */
 #define SETTINGS_TEXT_BYTES 512
 #define PEEK_MAX 100
 

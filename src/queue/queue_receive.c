@@ -271,9 +271,13 @@ static void pick(struct queue_local *q, struct poll *p)
     p->is_parked = false;
     p->count = 0;
     list_append(&q->picking, &p->link);
+    size_t bytes = 0;
     while (p->count < p->max && w->in_flight < QUEUE_INFLIGHT_MAX &&
            (first = list_first(&w->visible)) != NULL) {
         struct message *m = LINK_OWNER(first, struct message, place);
+        bytes += m->body.len + m->attributes.len;
+        if (bytes > RECEIVE_BYTES_MAX && p->count > 0)
+            break;
         struct poll_slot *slot = &p->slots[p->count++];
         *slot = (struct poll_slot){.poll = p, .message = m};
         message_set_state(q, m, MESSAGE_READING);

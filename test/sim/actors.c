@@ -171,10 +171,21 @@ void actors_crashed(struct sim *s)
 
 /* --- workers ----------------------------------------------------------------------------------- */
 
+static struct slice large_output(struct sim *s)
+{
+    size_t bytes = PAYLOAD_INLINE_BYTES_MAX + 1 + sim_random(s, 1000);
+    char *text = arena_alloc(&s->arena, bytes);
+    memset(text, 'a' + (int)sim_random(s, 26), bytes);
+    text[0] = text[bytes - 1] = '"';
+    return (struct slice){text, bytes};
+}
+
 static void answer_with(struct sim *s, struct slice token, enum event_kind kind, int64_t in_ms)
 {
     struct event e = {.kind = kind, .token = token};
-    if (kind == EVENT_COMPLETED)
+    if (kind == EVENT_COMPLETED && sim_once_in(s, 20))
+        e.output = large_output(s); /* stored apart, by its digest */
+    else if (kind == EVENT_COMPLETED)
         e.output = keep(s, "{\"n\":%lu}", (unsigned long)sim_random(s, 1000), 0);
     if (kind == EVENT_FAILED)
         e.error = sim_once_in(s, 2) ? SLICE("Busy") : SLICE("Broken");
@@ -200,6 +211,8 @@ static void work(struct sim *s, struct slice token)
         answer_with(s, token, EVENT_COMPLETED, takes_ms);
     if (mood > 54 && mood < 58)
         answer_with(s, token, EVENT_FAILED, takes_ms + 50); /* changes its mind */
+    for (unsigned k = 0; mood == 59 && k < 2 * REPEATS_RECORDED_MAX; k++)
+        answer_with(s, token, EVENT_COMPLETED, takes_ms + 60 + k); /* says it again and again */
 }
 
 struct delivery {
