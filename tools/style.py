@@ -25,7 +25,7 @@ SEES = {
     "flow": ("base", "core", "port", "flow"),
     "store": ("base", "port", "flow", "store"),
     "queue": ("base", "port", "flow", "queue"),
-    "api": ("base", "port", "flow", "api", "core/limits.h", "core/vocab.h"),
+    "api": ("base", "port", "flow", "api", "core/layout.h", "core/limits.h", "core/vocab.h"),
     "app": ("base", "core", "port", "flow", "api", "app"),
 }
 DRIVERS = ("store", "queue")

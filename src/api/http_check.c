@@ -12,34 +12,33 @@ struct seen {
     bool is_odd; /* a name that is no token, a value with control characters */
 };
 
-static bool is_token(const char *name, size_t len)
+static bool is_token(const char *name)
 {
-    for (size_t i = 0; i < len; i++) {
-        if (!isalnum((unsigned char)name[i]) && strchr("!#$%&'*+-.^_`|~", name[i]) == NULL)
+    for (const char *c = name; *c != '\0'; c++) {
+        if (!isalnum((unsigned char)*c) && strchr("!#$%&'*+-.^_`|~", *c) == NULL)
             return false;
     }
-    return len > 0;
+    return name[0] != '\0';
 }
 
-static bool is_clean(const char *value, size_t len)
+static bool is_clean(const char *value)
 {
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)value[i];
-        if ((c < ' ' && c != '\t') || c == 0x7f)
+    for (const char *c = value; *c != '\0'; c++) {
+        if (((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f)
             return false;
     }
     return true;
 }
 
 static enum MHD_Result see_header(void *context, enum MHD_ValueKind kind, const char *name,
-                                  size_t name_len, const char *value, size_t value_len)
+                                  const char *value)
 {
     (void)kind;
     struct seen *seen = context;
     seen->hosts += strcasecmp(name, "Host") == 0;
     seen->lengths += strcasecmp(name, "Content-Length") == 0;
     seen->encodings += strcasecmp(name, "Transfer-Encoding") == 0;
-    if (!is_token(name, name_len) || (value != NULL && !is_clean(value, value_len)))
+    if (!is_token(name) || (value != NULL && !is_clean(value)))
         seen->is_odd = true;
     return MHD_YES;
 }
@@ -132,7 +131,7 @@ static bool is_other_site(const struct http_request *r)
 enum err http_check_headers(const struct http_request *r, const char **why, bool *is_framing)
 {
     struct seen seen = {0};
-    (void)MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, see_header, &seen);
+    (void)MHD_get_connection_values(r->connection, MHD_HEADER_KIND, see_header, &seen);
     *why = find_framing_fault(r, &seen);
     if (*why != NULL) {
         *is_framing = true;

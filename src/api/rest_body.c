@@ -88,33 +88,41 @@ struct slice rest_actor(const struct http_request *r)
     return actor;
 }
 
-/* Ids of events that come without one: nobody can guess the seed, so nobody can take them first. */
-static struct slice make_id(struct rest *x, struct http_request *r)
+static struct slice digest_id(struct http_request *r, struct slice bytes)
 {
     uint8_t digest[SHA256_BYTES];
-    uint64_t seed[3] = {x->id_seed, ++x->ids_made, (uint64_t)x->now_ms};
-    hash_sha256((struct slice){(const char *)seed, sizeof seed}, digest);
+    hash_sha256(bytes, digest);
     char *id = arena_alloc(http_arena(r), HASH_ID_CHARS);
     hash_id(digest, id);
     return (struct slice){id, HASH_ID_CHARS};
+}
+
+/* Ids of events that come without one: nobody can guess the seed, so nobody can take them first. */
+static struct slice make_id(struct rest *x, struct http_request *r)
+{
+    uint64_t seed[3] = {x->id_seed, ++x->ids_made, (uint64_t)x->now_ms};
+    return digest_id(r, (struct slice){(const char *)seed, sizeof seed});
+}
+
+/* The sender's key, of the n-th of several events; one that is no id itself stands for its digest. */
+static struct slice key_id(struct http_request *r, struct slice key, int64_t nth)
+{
+    if (key.len > EVENT_ID_BYTES_MAX - 8 || !slice_is_utf8(key))
+        key = digest_id(r, key);
+    if (nth < 0)
+        return key;
+    struct text t = text_new(http_arena(r), EVENT_ID_BYTES_MAX);
+    text_put(&t, key);
+    text_put_char(&t, '/');
+    text_put_int(&t, nth);
+    return text_slice(&t);
 }
 
 void rest_sign(struct rest *x, struct http_request *r, struct event *e, int64_t nth)
 {
     e->source = rest_source(r);
     e->actor = rest_actor(r);
-    if (e->id.len > 0)
-        return;
     struct slice key = http_header(r, "Idempotency-Key");
-    if (key.len == 0 || key.len > EVENT_ID_BYTES_MAX - 8 || !slice_is_utf8(key)) {
-        e->id = make_id(x, r);
-    } else if (nth < 0) {
-        e->id = key;
-    } else {
-        struct text t = text_new(http_arena(r), EVENT_ID_BYTES_MAX);
-        text_put(&t, key);
-        text_put_char(&t, '/');
-        text_put_int(&t, nth);
-        e->id = text_slice(&t);
-    }
+    if (e->id.len == 0)
+        e->id = key.len > 0 ? key_id(r, key, nth) : make_id(x, r);
 }

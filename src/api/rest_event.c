@@ -4,7 +4,6 @@
 #include "api/rest_int.h"
 
 #include "base/time.h"
-#include "core/event.h"
 #include "core/limits.h"
 
 struct batch {

@@ -6,8 +6,7 @@
 
 #define PEEK_MAX 100
 
-/* --- list --------------------------------------------------------------------------------------
- */
+/* --- list ------------------------------------------------------------------------------------- */
 
 static void write_queue(struct json_out *o, const struct queue_info *q)
 {
@@ -48,8 +47,7 @@ void rest_queue_list(struct rest *x, struct http_request *r, const struct slice 
     http_reply_json(r, 200, json_out_slice(&o));
 }
 
-/* --- receive and peek --------------------------------------------------------------------------
- */
+/* --- receive and peek ------------------------------------------------------------------------- */
 
 struct receiving { /* lives in the request's arena */
     struct rest *rest;
@@ -174,8 +172,7 @@ void rest_queue_peek(struct rest *x, struct http_request *r, const struct slice 
     x->queues->ops->peek(x->queues, args[0], limit < PEEK_MAX ? limit : PEEK_MAX, take_received, w);
 }
 
-/* --- send, delete, purge -----------------------------------------------------------------------
- */
+/* --- send, delete, purge ---------------------------------------------------------------------- */
 
 struct changing { /* lives in the request's arena */
     struct http_request *request;

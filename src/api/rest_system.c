@@ -50,8 +50,7 @@ void rest_verify(struct rest *x, struct http_request *r, const struct slice *arg
     rest_read(x, r, &q);
 }
 
-/* --- backup ------------------------------------------------------------------------------------
- */
+/* --- backup ----------------------------------------------------------------------------------- */
 
 static bool is_file_name(struct slice s)
 {
@@ -99,8 +98,7 @@ void rest_backup(struct rest *x, struct http_request *r, const struct slice *arg
         rest_read(x, r, &(struct flow_query){.what = FLOW_BACKUP, .id = text_slice(&path)});
 }
 
-/* --- health and files --------------------------------------------------------------------------
- */
+/* --- health and files ------------------------------------------------------------------------- */
 
 void rest_health(struct rest *x, struct http_request *r, const struct slice *args)
 {

@@ -4,7 +4,6 @@
 
 #include "core/layout.h"
 #include "core/limits.h"
-#include "core/template.h"
 
 #define TEMPLATE_ANSWER_BYTES_MAX (8 * TEMPLATE_BYTES_MAX)
 
@@ -29,8 +28,7 @@ static void write_applied(struct rest *x, struct json_out *o, const struct templ
     json_put_string(o, "applied_by", by);
 }
 
-/* --- apply and validate ------------------------------------------------------------------------
- */
+/* --- apply and validate ----------------------------------------------------------------------- */
 
 static void write_errors(struct json_out *o, const char *name, const struct template_report *report,
                          bool is_warning)
@@ -158,8 +156,7 @@ void rest_template_validate(struct rest *x, struct http_request *r, const struct
     http_reply_json(r, 200, json_out_slice(&o));
 }
 
-/* --- show --------------------------------------------------------------------------------------
- */
+/* --- show ------------------------------------------------------------------------------------- */
 
 static void write_head(struct rest *x, struct http_request *r, struct json_out *o,
                        const struct template *t)
@@ -270,8 +267,7 @@ void rest_template_diff(struct rest *x, struct http_request *r, const struct sli
     http_reply_json(r, 200, json_out_slice(&o));
 }
 
-/* --- draw --------------------------------------------------------------------------------------
- */
+/* --- draw ------------------------------------------------------------------------------------- */
 
 static struct slice draw_svg(struct arena *a, const struct template *t)
 {

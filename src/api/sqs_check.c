@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define NAME_BYTES_LIMIT 256
 #define DIGESTED_BYTES_MAX (HTTP_BODY_BYTES_MAX * 2)

@@ -97,8 +97,7 @@ void stream_begin(struct rest *x, struct http_request *r)
     (void)say(s, SLICE("retry: 2000\n\n"));
 }
 
-/* --- one page ----------------------------------------------------------------------------------
- */
+/* --- one page --------------------------------------------------------------------------------- */
 
 struct page {
     struct stream *stream;
@@ -193,8 +192,7 @@ static void take_page(void *context, enum err err, struct slice json)
     arena_reset(a);
 }
 
-/* --- the round ---------------------------------------------------------------------------------
- */
+/* --- the round -------------------------------------------------------------------------------- */
 
 static void ask(struct stream *s)
 {

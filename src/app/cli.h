@@ -39,9 +39,11 @@ void cli_help(const struct verb *verbs, const char *example);
  * exit code. `body` absent: a POST without one. */
 int cli_get(struct cli *c, const char *path, yyjson_val **root);
 int cli_post(struct cli *c, const char *path, struct slice body, yyjson_val **root);
-/* Any request; root NULL where the answer is no JSON. */
+/* The same for any request. */
 int cli_send(struct cli *c, const struct client_request *r, yyjson_val **root);
-/* The same, without a word where the server can't be reached or is starting: ERR_IO, ERR_OVERLOAD.
+/* The same, but a server's no is the caller's to tell. */
+int cli_send_quiet(struct cli *c, const struct client_request *r, yyjson_val **root);
+/* One try, without a word where the server can't be reached or is starting: ERR_IO, ERR_OVERLOAD.
  * ERR_REFUSED: the server says no; c->answer has it. */
 enum err cli_try(struct cli *c, const struct client_request *r, struct arena *a,
                  yyjson_val **root) MUST_USE;

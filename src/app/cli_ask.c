@@ -35,50 +35,43 @@ enum err cli_try(struct cli *c, const struct client_request *r, struct arena *a,
     enum err e = client_ask(c->client, a, r, &c->answer);
     if (e != ERR_NONE)
         return ERR_IO;
-    enum err read = ERR_NONE;
-    if (root != NULL)
-        read = json_read(a, c->answer.body, c->answer.body.len, 4 * JSON_DEPTH_MAX, NULL, root);
+    enum err read =
+        json_read(a, c->answer.body, c->answer.body.len, 4 * JSON_DEPTH_MAX, NULL, root);
     if (c->answer.status == 503)
         return ERR_OVERLOAD;
     return c->answer.status == 200 && read == ERR_NONE ? ERR_NONE : ERR_REFUSED;
 }
 
-static int ask(struct cli *c, const struct client_request *r, yyjson_val **root)
+int cli_send_quiet(struct cli *c, const struct client_request *r, yyjson_val **root)
 {
-    yyjson_val *answer = NULL;
+    *root = NULL;
     enum err e = cli_connect(c);
     if (e != ERR_NONE)
         return e == ERR_INVALID ? EXIT_USAGE : EXIT_REFUSED;
-    e = cli_try(c, r, &c->arena, root != NULL ? &answer : NULL);
+    e = cli_try(c, r, &c->arena, root);
     for (int i = 0; i < BUSY_TRIES && e == ERR_OVERLOAD; i++) {
         client_wait(c->client, NULL, 0, BUSY_MS);
-        e = cli_try(c, r, &c->arena, root != NULL ? &answer : NULL);
+        e = cli_try(c, r, &c->arena, root);
     }
-    if (root != NULL)
-        *root = answer;
-    if (e == ERR_NONE)
-        return EXIT_OK;
     if (e == ERR_IO)
         return cli_fail(c, EXIT_UNREACHABLE, "unreachable", NULL, client_why(c->client));
-    if (root == NULL)
-        (void)json_read(&c->arena, c->answer.body, c->answer.body.len, JSON_DEPTH_MAX, NULL,
-                        &answer);
-    return cli_say_error(c, answer);
-}
-
-int cli_get(struct cli *c, const char *path, yyjson_val **root)
-{
-    return ask(c, &(struct client_request){.method = "GET", .path = path}, root);
-}
-
-int cli_post(struct cli *c, const char *path, struct slice body, yyjson_val **root)
-{
-    return ask(c, &(struct client_request){.method = "POST", .path = path, .body = body}, root);
+    return e == ERR_NONE ? EXIT_OK : EXIT_REFUSED;
 }
 
 int cli_send(struct cli *c, const struct client_request *r, yyjson_val **root)
 {
-    return ask(c, r, root);
+    int exit = cli_send_quiet(c, r, root);
+    return exit == EXIT_REFUSED && c->client != NULL ? cli_say_error(c, *root) : exit;
+}
+
+int cli_get(struct cli *c, const char *path, yyjson_val **root)
+{
+    return cli_send(c, &(struct client_request){.method = "GET", .path = path}, root);
+}
+
+int cli_post(struct cli *c, const char *path, struct slice body, yyjson_val **root)
+{
+    return cli_send(c, &(struct client_request){.method = "POST", .path = path, .body = body}, root);
 }
 
 /* --- addresses ---------------------------------------------------------------------------------

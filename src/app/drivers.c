@@ -24,8 +24,7 @@ struct drivers {
     bool is_submitted;    /* since the last collection */
 };
 
-/* --- the engine's view of the store ------------------------------------------------------------
- */
+/* --- the engine's view of the store ----------------------------------------------------------- */
 
 static struct drivers *drivers_of(const struct store *view)
 {
@@ -111,8 +110,7 @@ int drivers_wake_fd(const struct drivers *d)
     return d->store->ops->wake_fd(d->store);
 }
 
-/* --- what the queues ask of the engine ---------------------------------------------------------
- */
+/* --- what the queues ask of the engine -------------------------------------------------------- */
 
 static void read_message(void *context, const struct queue_message *m, queue_local_text *reply,
                          void *reply_context)
@@ -216,8 +214,7 @@ enum err drivers_declare(struct drivers *d)
     return e;
 }
 
-/* --- the round ---------------------------------------------------------------------------------
- */
+/* --- the round -------------------------------------------------------------------------------- */
 
 void drivers_set_time(struct drivers *d, int64_t now_ms)
 {

@@ -42,11 +42,10 @@ struct serve {
     int64_t now_ms, began_at_ms, drained_at_ms;
     bool is_ready, is_draining;
     bool is_template_new; /* the queues are to be told */
-    enum exit_code exit;
+    int exit;
 };
 
-/* --- the loop ----------------------------------------------------------------------------------
- */
+/* --- the loop --------------------------------------------------------------------------------- */
 
 static void read_requests(struct serve *s)
 {
@@ -154,7 +153,7 @@ static bool is_over(struct serve *s)
 
 static void run(struct serve *s)
 {
-    while (!is_over(s)) {
+    for (;;) {
         s->now_ms = s->clock.clock.read(&s->clock.clock);
         drivers_set_time(s->drivers, s->now_ms);
         take_signals(s);
@@ -164,12 +163,13 @@ static void run(struct serve *s)
         tell(s);
         if (!s->is_ready && flow_is_ready(s->flow) && drivers_is_ready(s->drivers))
             become_ready(s);
+        if (is_over(s))
+            return;
         sleep_until_needed(s);
     }
 }
 
-/* --- opening and closing -----------------------------------------------------------------------
- */
+/* --- opening and closing ---------------------------------------------------------------------- */
 
 /* Descriptors 0 to 2 stay what they are for: a closed one must not become the database. */
 static bool keep_standard_files(void)

@@ -1,5 +1,6 @@
 /* A template: the immutable definition of a workflow, parsed and validated. Everything points into
- * the arena it was parsed in. Stages are in running order; the tasks of a stage lie side by side. */
+ * the arena it was parsed in. Stages are in running order; the tasks of a stage lie side by side.
+ */
 #ifndef SWM_CORE_TEMPLATE_H
 #define SWM_CORE_TEMPLATE_H
 
@@ -48,15 +49,16 @@ struct stage {
     struct slice extra;
 };
 
-struct template {
+struct template
+{
     struct slice name;
-    struct slice title;       /* workflow_name of the earlier form; else absent */
-    struct slice alias;       /* component_name of the earlier form; else absent */
+    struct slice title; /* workflow_name of the earlier form; else absent */
+    struct slice alias; /* component_name of the earlier form; else absent */
     struct slice description;
-    bool is_earlier;          /* written in the earlier form: messages carry its fields too */
-    uint32_t version;         /* 0 until applied */
+    bool is_earlier;              /* written in the earlier form: messages carry its fields too */
+    uint32_t version;             /* 0 until applied */
     uint8_t digest[SHA256_BYTES]; /* of the content, not of its spelling: of template_canonical */
-    const struct expr *key;   /* NULL: given at start */
+    const struct expr *key;       /* NULL: given at start */
     enum on_duplicate on_duplicate;
     const struct schema *input; /* NULL: anything */
     int64_t timeout_ms;         /* of the whole instance; 0: none */
@@ -85,8 +87,8 @@ struct template_report {
 };
 
 /* Parses and validates `source`, YAML 1.2 or JSON, our form or the earlier one. All errors of the
- * file are reported at once. ERR_INVALID: `report` has at least one error and *out is NULL; warnings
- * alone are no error. `file` is only for messages. Everything lives in the arena. */
+ * file are reported at once. ERR_INVALID: `report` has at least one error and *out is NULL;
+ * warnings alone are no error. `file` is only for messages. Everything lives in the arena. */
 enum err template_parse(struct arena *a, struct slice file, struct slice source,
                         struct template_report *report, struct template **out) MUST_USE;
 
@@ -99,7 +101,8 @@ int template_find_stage(const struct template *t, struct slice name);
 int template_find_task(const struct template *t, int stage, struct slice name);
 
 /* Differences from `from` to `to`, by stages and tasks, as JSON:
- * [{"path":"stages.prepare.tasks.make_food.retry","change":"added|removed|changed","from":…,"to":…}] */
+ * [{"path":"stages.prepare.tasks.make_food.retry","change":"added|removed|changed","from":…,"to":…}]
+ */
 struct slice template_diff(struct arena *a, const struct template *from, const struct template *to);
 
 /* The JSON Schema of the template language (static text), and "file:line:column: message". */

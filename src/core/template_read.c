@@ -223,8 +223,10 @@ struct schema_context {
 static void report_schema(void *context, struct slice why, struct slice where)
 {
     const struct schema_context *c = context;
-    report_error(c->p->report, doc_at(c->m->value, where)->place, "%s: %.*s", quote_key(c->p, c->m),
-                 SLICE_ARG(why));
+    const struct doc_value *v = c->m->value;
+    if (!report_is_full(c->p->report)) /* finding the place takes its time */
+        v = doc_at(v, where);
+    report_error(c->p->report, v->place, "%s: %.*s", quote_key(c->p, c->m), SLICE_ARG(why));
 }
 
 const struct schema *read_schema(struct parser *p, const struct doc_member *m)

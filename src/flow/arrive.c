@@ -196,7 +196,19 @@ static void seek_key(struct flow *f, struct slice key, struct slice template, se
         ask_templates(f, key, s);
 }
 
-/* An id is told from a key by its form; a key of that form is still found, second. */
+void seek_by_key(struct flow *f, struct slice text, struct slice template, seek_found *found,
+                 void *context)
+{
+    struct slice head, tail;
+    slice_cut(text, '/', &head, &tail);
+    const struct template *t = tail.at == NULL ? NULL : flow_template(f, head, 0);
+    if (template.len == 0 && t != NULL)
+        seek_key(f, tail, t->name, found, context);
+    else
+        seek_key(f, text, template, found, context);
+}
+
+/* An id is told from a key by its form; a key of that form is found second (entry.c, query.c). */
 static bool looks_like_id(struct slice text)
 {
     if (text.len != HASH_ID_CHARS)
@@ -213,18 +225,12 @@ static bool looks_like_id(struct slice text)
 void seek(struct flow *f, struct slice text, struct slice template, seek_found *found,
           void *context)
 {
-    struct slice head, tail;
     if (template.len == 0 && looks_like_id(text)) {
         struct entry *e = entry_get(f, text);
         found(f, context, e, e == NULL ? ERR_MEMORY : ERR_NONE, SLICE_NONE);
         return;
     }
-    slice_cut(text, '/', &head, &tail);
-    const struct template *t = tail.at == NULL ? NULL : flow_template(f, head, 0);
-    if (template.len == 0 && t != NULL)
-        seek_key(f, tail, t->name, found, context);
-    else
-        seek_key(f, text, template, found, context);
+    seek_by_key(f, text, template, found, context);
 }
 
 /* --- starts ------------------------------------------------------------------------------------ */
@@ -247,8 +253,11 @@ static void go_start(struct flow *f, struct arrival *v, const struct way *w)
 {
     const struct template *t = w->template;
     struct entry *e = entry_find(f, w->id);
-    if (e == NULL && w->key.len > 0 && t->on_duplicate != ON_DUPLICATE_START)
+    v->is_forwarded = false;
+    if (e == NULL && w->key.len > 0 && t->on_duplicate != ON_DUPLICATE_START) {
         e = entry_find_open(f, t->name, w->key);
+        v->is_forwarded = e != NULL;
+    }
     if (e == NULL)
         e = entry_new_blank(f, w->id, t); /* the append tells when it is not the first */
     if (e == NULL)
@@ -286,13 +295,14 @@ static bool take_token(struct flow *f, struct arrival *v)
     struct token t;
     if (!token_decode(&v->arena, &f->keys, v->e.token, &t))
         return false;
+    v->is_key_tried = true; /* it names an id for certain */
     v->e.instance = t.instance;
     v->e.task = t.task;
     v->e.stage = SLICE_NONE;
     v->e.item = t.item;
     v->e.generation = t.generation;
     v->e.attempt = t.attempt;
-    v->e.token = SLICE_NONE; /* never stored */
+    v->e.token = v->e.template = v->e.key = SLICE_NONE; /* a token is never stored */
     return true;
 }
 
@@ -343,6 +353,12 @@ static bool prepare(struct flow *f, struct arrival *v, struct way *w)
     return true;
 }
 
+void arrive_by_key(struct flow *f, struct arrival *v)
+{
+    v->is_key_tried = true;
+    seek_by_key(f, v->e.instance, SLICE_NONE, found, v);
+}
+
 void arrive_again(struct flow *f, struct arrival *v)
 {
     struct way way = {.verdict = VERDICT_APPLIED};
@@ -354,13 +370,11 @@ void arrive_again(struct flow *f, struct arrival *v)
 
 void flow_arrive(struct flow *f, const struct event *e, flow_reply *reply, void *context)
 {
-    struct flow_answer answer = {.err = ERR_NONE};
+    struct flow_answer answer = {.err = flow_refusal(f)};
     struct arrival *v = NULL;
-    if (f->state != FLOW_READY)
-        answer.err = ERR_CLOSING;
-    else if (f->arrivals_in_flight >= ARRIVALS_MAX)
+    if (answer.err == ERR_NONE && f->arrivals_in_flight >= ARRIVALS_MAX)
         answer.err = ERR_OVERLOAD;
-    else if ((v = arrival_new(e, reply, context)) == NULL)
+    if (answer.err == ERR_NONE && (v = arrival_new(e, reply, context)) == NULL)
         answer.err = ERR_MEMORY;
     if (answer.err != ERR_NONE) {
         answer.reason = slice_of(err_text(answer.err));
@@ -395,7 +409,7 @@ static bool keep_bad(struct flow *f, struct arrival *v, struct bad *b)
 void flow_arrive_bad(struct flow *f, const struct event *e, enum verdict verdict,
                      struct slice reason, struct slice body, flow_reply *reply, void *context)
 {
-    struct flow_answer answer = {.err = f->state == FLOW_READY ? ERR_NONE : ERR_CLOSING};
+    struct flow_answer answer = {.err = flow_refusal(f)};
     struct arrival *v = answer.err == ERR_NONE ? arrival_new(e, reply, context) : NULL;
     struct bad b = {reason, body};
     if (answer.err == ERR_NONE && (v == NULL || !keep_bad(f, v, &b)))

@@ -339,10 +339,9 @@ void flow_apply(struct flow *f, struct slice file, struct slice source, struct s
 {
     struct parsing parsing;
     struct apply *p = calloc(1, sizeof *p);
-    struct flow_applied refused = {.err = ERR_MEMORY};
-    if (f->state != FLOW_READY)
-        refused.err = ERR_CLOSING;
-    if (p == NULL || f->state != FLOW_READY) {
+    struct flow_applied refused = {.err = flow_refusal(f)};
+    if (p == NULL || refused.err != ERR_NONE) {
+        refused.err = refused.err == ERR_NONE ? ERR_MEMORY : refused.err;
         free(p);
         reply(context, &refused);
         return;

@@ -30,7 +30,7 @@ static struct entry *make(struct flow *f, struct slice id)
         return NULL;
     memcpy(e->id_text, id.at, id.len);
     e->id = (struct slice){e->id_text, id.len};
-    arena_init(&e->arena, INSTANCE_BYTES_MAX);
+    arena_init(&e->arena, 3 * INSTANCE_BYTES_MAX); /* with texts that were replaced */
     arena_init(&e->repeat_arena, EVENT_BYTES_MAX * 2);
     list_init(&e->pending);
     list_init(&e->visits);
@@ -41,6 +41,12 @@ static struct entry *make(struct flow *f, struct slice id)
     list_append(&f->lru, &e->lru);
     f->cached_bytes += sizeof *e + ENTRY_OVERHEAD_BYTES;
     return e;
+}
+
+void entry_count(struct flow *f, struct entry *e)
+{
+    f->cached_bytes += e->arena.used_bytes - e->counted_bytes;
+    e->counted_bytes = e->arena.used_bytes;
 }
 
 struct entry *entry_get(struct flow *f, struct slice id)
@@ -78,7 +84,7 @@ struct entry *entry_new_blank(struct flow *f, struct slice id, const struct temp
     }
     e->state = ENTRY_IDLE;
     e->fresh_bytes = e->arena.used_bytes;
-    f->cached_bytes += e->fresh_bytes;
+    entry_count(f, e);
     return e;
 }
 
@@ -139,7 +145,7 @@ void entry_drop(struct flow *f, struct entry *e)
     list_remove(&f->lru, &e->lru);
     list_remove(&f->dirty, &e->dirty);
     (void)map_remove(&f->entries, e->id);
-    f->cached_bytes -= sizeof *e + ENTRY_OVERHEAD_BYTES + e->fresh_bytes;
+    f->cached_bytes -= sizeof *e + ENTRY_OVERHEAD_BYTES + e->counted_bytes;
     arena_drop(&e->arena);
     arena_drop(&e->repeat_arena);
     free(e);
@@ -152,6 +158,23 @@ void entry_run_later(struct flow *f, struct entry *e)
         list_append(&f->run, &e->run);
 }
 
+/* Made for a start that did not come about. */
+static bool is_blank(const struct entry *e)
+{
+    return e->state == ENTRY_IDLE && e->i != NULL && e->i->seq == 0;
+}
+
+void entry_rest(struct flow *f, struct entry *e)
+{
+    bool is_needed = list_first(&e->pending) != NULL || list_first(&e->visits) != NULL;
+    if (is_blank(e) && list_first(&e->visits) != NULL)
+        entry_load(f, e);
+    else if (is_blank(e) && !is_needed)
+        entry_drop(f, e);
+    else
+        entry_run_later(f, e);
+}
+
 void entry_visit(struct flow *f, struct entry *e, struct visit *v)
 {
     if (entry_is_here(e)) {
@@ -159,7 +182,7 @@ void entry_visit(struct flow *f, struct entry *e, struct visit *v)
         return;
     }
     list_append(&e->visits, &v->link);
-    if (e->state == ENTRY_BROKEN)
+    if (e->state == ENTRY_BROKEN || is_blank(e))
         entry_load(f, e);
 }
 
@@ -236,6 +259,8 @@ static void fail_waiting(struct flow *f, struct entry *e, enum err err, struct l
         struct arrival *v = LINK_OWNER(k, struct arrival, link);
         if (err == ERR_UNKNOWN_INSTANCE && v->e.kind == EVENT_START)
             list_append(starts, &v->link);
+        else if (err == ERR_UNKNOWN_INSTANCE && v->e.instance.len > 0 && !v->is_key_tried)
+            arrive_by_key(f, v);
         else if (err == ERR_UNKNOWN_INSTANCE)
             arrive_unknown(f, v, SLICE("there is no such instance"));
         else
@@ -270,8 +295,10 @@ static void loaded(struct flow *f, struct entry *e, enum err err)
     }
     e->state = ENTRY_IDLE;
     e->must_load = false;
-    f->cached_bytes += e->arena.used_bytes - e->fresh_bytes;
     e->fresh_bytes = e->arena.used_bytes;
+    entry_count(f, e);
+    if (e->repeat.unrecorded > 0)
+        supervisor_dirty(f, e, f->last_pos + 1);
     entry_set_open(f, e);
     supervisor_note(f, e);
     relay_offer_all(f, e->i);

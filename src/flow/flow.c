@@ -11,7 +11,6 @@
 #define COMPLETIONS_PER_CALL 64
 #define SCRATCH_BYTES_MAX (4 * INSTANCE_BYTES_MAX)
 #define TOKEN_KEY_NAME SLICE("token_key")
-#define LIFE_NAME SLICE("first_start")
 
 uint64_t flow_random(struct flow *f)
 {
@@ -108,6 +107,7 @@ enum err flow_open(const struct flow_config *config, struct flow **out)
     map_init(&f->entries, flow_random(f));
     map_init(&f->open_keys, flow_random(f));
     map_init(&f->far_wakes, flow_random(f));
+    map_init(&f->places, flow_random(f));
     heap_init(&f->wakes);
     struct list *const lists[] = {&f->applies, &f->run,         &f->lru,           &f->dirty,
                                   &f->asks,    &f->sys_pending, &f->flush_waiters};
@@ -131,25 +131,45 @@ bool flow_is_ready(const struct flow *f)
     return f->state == FLOW_READY;
 }
 
+enum err flow_refusal(const struct flow *f)
+{
+    if (f->state == FLOW_STARTING)
+        return ERR_OVERLOAD;
+    return f->state == FLOW_READY ? ERR_NONE : ERR_CLOSING;
+}
+
 enum err flow_start_error(const struct flow *f)
 {
     return f->start_err;
+}
+
+/* Until it is read, what the row lacks counts as dirty: nothing may be stated beyond it. */
+static enum err read_behind_one(struct flow *f, struct slice id, uint64_t folded_pos)
+{
+    struct entry *e = entry_get(f, id);
+    if (e == NULL)
+        return ERR_MEMORY;
+    e->must_load = true;
+    supervisor_dirty(f, e, folded_pos + 1);
+    return ERR_NONE;
 }
 
 /* Instances whose records the rows do not have yet, page by page; each is loaded, and so comes to be
  * written behind. */
 static void behind_read(struct flow *f, struct ask *q)
 {
-    for (uint32_t k = 0; k < q->r.row_count && q->r.err == ERR_NONE; k++)
+    enum err err = q->r.err;
+    f->stated_pos = q->r.folded_pos;
+    for (uint32_t k = 0; k < q->r.row_count && err == ERR_NONE; k++)
         if (!slice_has_prefix(q->r.rows[k].id, SLICE("_sys:")))
-            (void)entry_get(f, q->r.rows[k].id);
+            err = read_behind_one(f, q->r.rows[k].id, q->r.folded_pos);
     if (q->r.last_pos > f->last_pos)
         f->last_pos = q->r.last_pos;
     int64_t from = 0;
-    bool has_more = q->r.err == ERR_NONE && slice_to_int(q->r.next, &from);
+    bool has_more = err == ERR_NONE && slice_to_int(q->r.next, &from);
     struct ask *more = has_more ? ask_new(f, STORE_BEHIND, behind_read) : NULL;
     if (!has_more || more == NULL) {
-        flow_start_step_done(f, has_more ? ERR_MEMORY : q->r.err);
+        flow_start_step_done(f, has_more ? ERR_MEMORY : err);
         return;
     }
     more->r.limit = LIST_LIMIT_MAX;
@@ -215,6 +235,7 @@ void flow_start_step_done(struct flow *f, enum err err)
     if (f->start_step == sizeof steps / sizeof *steps) {
         f->state = FLOW_READY;
         f->window_next_ms = f->now_ms;
+        f->grace_from_ms = f->last_pos > 0 ? f->now_ms : 0; /* nothing was missed before the first */
         return;
     }
     steps[f->start_step++](f);
@@ -222,7 +243,7 @@ void flow_start_step_done(struct flow *f, enum err err)
 
 void flow_start(struct flow *f, int64_t now_ms)
 {
-    f->now_ms = f->grace_from_ms = now_ms;
+    f->now_ms = now_ms;
     f->state = FLOW_STARTING;
     flow_start_step_done(f, ERR_NONE);
 }
@@ -323,9 +344,11 @@ void flow_close(struct flow *f)
     }
     supervisor_drop(f);
     catalog_drop(f);
+    messages_drop(f);
     map_drop(&f->entries);
     map_drop(&f->open_keys);
     map_drop(&f->far_wakes);
+    map_drop(&f->places);
     arena_drop(&f->scratch);
     arena_drop(&f->own);
     free(f);

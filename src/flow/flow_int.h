@@ -50,6 +50,8 @@ struct arrival {
     struct outcome out; /* in the sys chain: its verdict */
     struct slice data;  /* there: what came, as JSON */
     void (*own_done)(struct flow *f, void *context, enum err err); /* there: no sender to answer */
+    bool is_forwarded; /* a start that another instance's key sent to that instance */
+    bool is_key_tried; /* what names the instance was looked up as an id first */
     char blocked_by[HASH_ID_CHARS]; /* a reopening that another open instance forbids: its id */
 };
 
@@ -66,6 +68,7 @@ enum entry_state {
 struct visit {
     struct link link;
     void (*run)(struct flow *f, struct visit *v, struct entry *e, enum err err);
+    uint64_t stamp; /* of a flush: what became dirty up to here must be written */
 };
 
 struct repeat { /* identical verdicts in a row that are counted, not recorded one by one */
@@ -82,14 +85,17 @@ struct entry {
     struct arena arena;   /* holds `i` */
     struct instance *i;   /* NULL while loading; blank (seq 0) for a start that may be the first */
     size_t fresh_bytes;   /* of the arena when it was last copied tight */
+    size_t counted_bytes; /* of the arena, in flow's cached_bytes */
     struct list pending;  /* arrivals */
     struct list visits;
     struct link run, lru, dirty; /* to be stepped; unused for longest; to be written behind */
     struct heap_entry wake;
     bool must_load; /* it was in memory: not being able to read it must not forget it */
     bool is_wake_pending, is_flushing, has_ready_rows, is_repeat_due;
+    bool is_row_in_commit;   /* the commit in flight brings a newer row than a flush could */
     uint64_t row_rev;        /* what the row has folded in */
     uint64_t first_dirty_pos; /* of the first record that it has not */
+    uint64_t dirty_stamp;     /* order of becoming dirty */
     int64_t dirty_at_ms;
     char *open_key; /* "template\0key" while it holds its key */
     struct repeat repeat;
@@ -122,7 +128,6 @@ struct family { /* all versions of one name */
 
 enum flow_state { FLOW_STARTING, FLOW_READY, FLOW_DRAINING, FLOW_CLOSING };
 
-
 struct flow {
     struct flow_config config;
     enum flow_state state;
@@ -145,6 +150,7 @@ struct flow {
 
     struct heap wakes;
     struct map far_wakes;
+    struct map places; /* how far queues are refilled: messages.c */
     int64_t window_end_ms, window_next_ms;
     bool is_window_asked;
 
@@ -157,6 +163,8 @@ struct flow {
     uint64_t sys_surplus;
 
     uint64_t last_pos;
+    uint64_t stated_pos; /* up to here the store knows that rows have everything */
+    uint64_t stamps, flushing_stamp; /* of what became dirty; the first of what is being written */
     bool is_flushing;
     int64_t flush_after_ms;
     struct list flush_waiters; /* visits that run when every row is written */
@@ -167,6 +175,7 @@ struct flow {
 };
 
 uint64_t flow_random(struct flow *f);
+enum err flow_refusal(const struct flow *f); /* why it takes nothing now; ERR_NONE: it does */
 
 /* entry.c */
 struct entry *entry_find(const struct flow *f, struct slice id);
@@ -184,6 +193,9 @@ void entry_touch(struct flow *f, struct entry *e);
 void entry_run_later(struct flow *f, struct entry *e);
 void entry_set_open(struct flow *f, struct entry *e); /* keeps the map of open keys true */
 struct entry *entry_find_open(const struct flow *f, struct slice template, struct slice key);
+void entry_count(struct flow *f, struct entry *e); /* its arena has grown or shrunk */
+/* It has nothing to do now: runs on when something waits, goes when it is of no instance. */
+void entry_rest(struct flow *f, struct entry *e);
 void entry_shrink_cache(struct flow *f);
 /* Decodes what LOAD found into an instance in `a`. */
 enum err entry_decode(struct flow *f, struct arena *scratch, struct arena *a, struct slice id,
@@ -195,6 +207,7 @@ struct arrival *arrival_new(const struct event *e, flow_reply *reply, void *cont
 void arrival_answer(struct flow *f, struct arrival *v, const struct flow_answer *answer);
 void arrival_fail(struct flow *f, struct arrival *v, enum err err);
 void arrive_at(struct flow *f, struct entry *e, struct arrival *v); /* pending there */
+void arrive_by_key(struct flow *f, struct arrival *v); /* what it names is no id */
 void arrive_again(struct flow *f, struct arrival *v); /* a start whose entry has gone */
 void arrive_unknown(struct flow *f, struct arrival *v, struct slice why);
 /* Which instance a text means ("ID", "KEY", "template/key"): calls found with its entry (loading or
@@ -203,6 +216,8 @@ typedef void seek_found(struct flow *f, void *context, struct entry *e, enum err
                         struct slice why);
 void seek(struct flow *f, struct slice text, struct slice template, seek_found *found,
           void *context);
+void seek_by_key(struct flow *f, struct slice text, struct slice template, seek_found *found,
+                 void *context);
 
 /* scheduler.c */
 void scheduler_run(struct flow *f, struct entry *e);
@@ -216,10 +231,14 @@ struct commit { /* one commit of one instance in flight */
     uint64_t seqs[COMMIT_EVENTS_MAX]; /* 0: not recorded */
     const struct slice *replayed[COMMIT_EVENTS_MAX]; /* ids of the outcome's replayed tasks */
     uint32_t count;
+    uint64_t repeats;   /* counted ones that one of the records stands for */
+    uint64_t after_pos; /* the records' positions are beyond this one */
     bool has_row;
 };
 void relay_committed(struct flow *f, struct entry *e, struct commit *c, struct ask *q);
-void relay_answer(struct flow *f, struct entry *e, const struct commit *c, uint32_t index);
+/* Nothing of the commit is stored: signs of life are passed on, senders answered. */
+void relay_unstored(struct flow *f, struct entry *e, const struct commit *c);
+int64_t relay_visibility_ms(const struct task *t); /* 0: the template does not state one */
 void relay_offer_all(struct flow *f, const struct instance *i);
 
 /* supervisor.c */
@@ -244,6 +263,9 @@ void sys_add_own(struct flow *f, struct arrival *v, struct slice data,
 void sys_round(struct flow *f);
 void sys_load(struct flow *f);
 void sys_drop(struct flow *f);
+
+/* messages.c */
+void messages_drop(struct flow *f);
 
 /* catalog.c */
 void catalog_load(struct flow *f);

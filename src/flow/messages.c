@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REFILL_MESSAGES (QUEUE_WINDOW_MAX / 2) /* read at a time */
+
 struct message_visit {
     struct visit visit;
     flow_message_reply *reply;
@@ -70,6 +72,52 @@ void flow_message(struct flow *f, const struct queue_message *q, flow_message_re
 
 /* --- more than the driver holds ---------------------------------------------------------------- */
 
+/* How far the rows of a queue have been offered. What is in flight is still among them, so that each
+ * refill goes on from here and not from the start. */
+struct place {
+    size_t queue_len, cursor_len;
+    char bytes[]; /* the queue's name, then the store's cursor */
+};
+
+static struct slice queue_of(const struct place *p)
+{
+    return (struct slice){p->bytes, p->queue_len};
+}
+
+static struct slice find_cursor(const struct flow *f, struct slice queue)
+{
+    const struct place *p = map_find(&f->places, queue);
+    return p == NULL ? SLICE_NONE : (struct slice){p->bytes + p->queue_len, p->cursor_len};
+}
+
+static void forget_place(struct flow *f, struct slice queue)
+{
+    free(map_remove(&f->places, queue));
+}
+
+/* Where memory is short the next refill begins at the start again. */
+static void keep_place(struct flow *f, struct slice queue, struct slice cursor)
+{
+    forget_place(f, queue);
+    struct place *p = malloc(sizeof *p + queue.len + cursor.len);
+    if (p == NULL)
+        return;
+    p->queue_len = queue.len;
+    p->cursor_len = cursor.len;
+    memcpy(p->bytes, queue.at, queue.len);
+    memcpy(p->bytes + queue.len, cursor.at, cursor.len);
+    if (map_put(&f->places, queue_of(p), p) != ERR_NONE)
+        free(p);
+}
+
+void messages_drop(struct flow *f)
+{
+    size_t cursor = 0;
+    struct place *p;
+    while ((p = map_next(&f->places, &cursor)) != NULL)
+        free(p);
+}
+
 struct refill {
     struct visit visit;
     flow_refill_reply *reply;
@@ -84,21 +132,36 @@ static void finish(struct refill *r, enum err err, bool has_more)
     free(r);
 }
 
-/* Names from rows that were just written, so they are as new as what was acknowledged. What the
- * driver has already, or what has ended since, changes nothing. */
-static void ready_read(struct flow *f, struct ask *q)
+/* False: the driver holds no more now. */
+static bool offer_all(struct flow *f, const struct store_request *r)
 {
-    struct refill *r = q->context;
-    for (uint32_t k = 0; k < q->r.ready_count && f->config.queue != NULL; k++) {
-        const struct store_ready *x = &q->r.ready[k];
+    for (uint32_t k = 0; k < r->ready_count && f->config.queue != NULL; k++) {
+        const struct store_ready *x = &r->ready[k];
         struct queue_message m = {.queue = x->queue, .instance = x->instance, .task = x->task};
         m.item = x->item;
         m.generation = x->generation;
         m.attempt = x->attempt;
         m.visible_at_ms = x->at_ms;
-        (void)f->config.queue->ops->offer(f->config.queue, &m); /* not held: read again later */
+        m.visibility_ms = x->visibility_ms;
+        if (f->config.queue->ops->offer(f->config.queue, &m) != ERR_NONE)
+            return false;
     }
-    finish(r, q->r.err, q->r.ready_count == QUEUE_WINDOW_MAX);
+    return true;
+}
+
+/* Names from rows that were just written, so they are as new as what was acknowledged. What the
+ * driver has already, or what has ended since, changes nothing. */
+static void ready_read(struct flow *f, struct ask *q)
+{
+    struct refill *r = q->context;
+    struct slice queue = {r->queue, r->queue_len};
+    bool is_all = q->r.err == ERR_NONE && offer_all(f, &q->r);
+    bool has_more = q->r.err == ERR_NONE && (!is_all || q->r.next.at != NULL);
+    if (is_all && has_more)
+        keep_place(f, queue, q->r.next);
+    else if (is_all || q->r.err != ERR_NONE)
+        forget_place(f, queue);
+    finish(r, q->r.err, has_more);
 }
 
 static void flushed(struct flow *f, struct visit *v, struct entry *e, enum err err)
@@ -111,7 +174,8 @@ static void flushed(struct flow *f, struct visit *v, struct entry *e, enum err e
         return;
     }
     q->r.id = (struct slice){r->queue, r->queue_len};
-    q->r.limit = QUEUE_WINDOW_MAX;
+    q->r.after = find_cursor(f, q->r.id);
+    q->r.limit = REFILL_MESSAGES;
     q->context = r;
     ask_submit(f, q);
 }

@@ -266,10 +266,16 @@ static void flushed(struct flow *f, struct visit *v, struct entry *e, enum err e
         query_verify(q);
 }
 
+static seek_found sought;
+
 static void loaded(struct flow *f, struct visit *v, struct entry *e, enum err err)
 {
     struct query *q = LINK_OWNER(v, struct query, visit);
-    (void)f;
+    if (err == ERR_UNKNOWN_INSTANCE && !q->is_key_tried) {
+        q->is_key_tried = true; /* it has the form of an id, but may be a key */
+        seek_by_key(f, q->q.id, SLICE_NONE, sought, q);
+        return;
+    }
     if (err != ERR_NONE)
         query_answer(q, err, SLICE_NONE);
     else if (q->q.what == FLOW_EVENTS)
@@ -329,9 +335,10 @@ static struct query *new_query(struct flow *f, const struct flow_query *from)
 void flow_read(struct flow *f, const struct flow_query *from, flow_read_reply *reply,
                void *context)
 {
-    struct query *q = f->state == FLOW_READY ? new_query(f, from) : NULL;
+    enum err err = flow_refusal(f);
+    struct query *q = err == ERR_NONE ? new_query(f, from) : NULL;
     if (q == NULL) {
-        reply(context, f->state == FLOW_READY ? ERR_MEMORY : ERR_CLOSING, SLICE_NONE);
+        reply(context, err == ERR_NONE ? ERR_MEMORY : err, SLICE_NONE);
         return;
     }
     q->reply = reply;

@@ -6,8 +6,14 @@
 
 #include <string.h>
 
-#define GARBAGE_BYTES (64 * 1024) /* an arena may hold so much more than twice what is needed */
+#define GARBAGE_BYTES (16 * 1024) /* an arena may hold so much more than twice what is needed */
 #define VISIBILITY_MS_MAX (12LL * 3600 * 1000)
+
+int64_t relay_visibility_ms(const struct task *t)
+{
+    bool is_stated = t->timeout.running_ms > 0 && t->timeout.running_ms != RUNNING_TIMEOUT_MS_DEFAULT;
+    return is_stated ? time_min(t->timeout.running_ms, VISIBILITY_MS_MAX) : 0;
+}
 
 static struct queue_message message_of(const struct instance *i, uint32_t task)
 {
@@ -17,8 +23,7 @@ static struct queue_message message_of(const struct instance *i, uint32_t task)
     m.generation = s->generation;
     m.attempt = s->attempt;
     m.visible_at_ms = s->sent_at_ms;
-    if (t->timeout.running_ms > 0 && t->timeout.running_ms != RUNNING_TIMEOUT_MS_DEFAULT)
-        m.visibility_ms = time_min(t->timeout.running_ms, VISIBILITY_MS_MAX);
+    m.visibility_ms = relay_visibility_ms(t);
     return m;
 }
 
@@ -93,12 +98,12 @@ static void take_head(struct instance *i, const struct instance *work)
 }
 
 /* Texts that were replaced stay in an arena until it is copied tight. */
-static void collect_garbage(struct flow *f, struct entry *e)
+static void collect_garbage(struct entry *e)
 {
     if (e->arena.used_bytes < 2 * e->fresh_bytes + GARBAGE_BYTES)
         return;
     struct arena tight;
-    arena_init(&tight, INSTANCE_BYTES_MAX);
+    arena_init(&tight, e->arena.bytes_max);
     tight.edge = e->arena.edge;
     struct instance *copy = instance_copy(&tight, e->i);
     struct arena old = e->arena;
@@ -106,11 +111,10 @@ static void collect_garbage(struct flow *f, struct entry *e)
     e->i = copy;
     copy->arena = &e->arena;
     arena_drop(&old);
-    f->cached_bytes += e->arena.used_bytes - e->fresh_bytes;
     e->fresh_bytes = e->arena.used_bytes;
 }
 
-void relay_answer(struct flow *f, struct entry *e, const struct commit *c, uint32_t index)
+static void answer(struct flow *f, struct entry *e, const struct commit *c, uint32_t index)
 {
     const struct outcome *o = &c->outcomes[index];
     const struct instance *i = e->i;
@@ -125,6 +129,15 @@ void relay_answer(struct flow *f, struct entry *e, const struct commit *c, uint3
     answer.tasks = c->replayed[index];
     answer.task_count = o->replayed_count;
     arrival_answer(f, c->arrivals[index], &answer);
+}
+
+void relay_unstored(struct flow *f, struct entry *e, const struct commit *c)
+{
+    for (uint32_t k = 0; k < c->count; k++)
+        if (c->seqs[k] == 0)
+            relay_after(f, e, &c->outcomes[k]);
+    for (uint32_t k = 0; k < c->count; k++)
+        answer(f, e, c, k);
 }
 
 static void tell(struct flow *f, struct entry *e, const struct ask *q)
@@ -149,7 +162,7 @@ static bool move_on(struct flow *f, struct entry *e, struct commit *c)
         relay_after(f, e, &c->outcomes[k]);
     }
     take_head(e->i, c->work);
-    collect_garbage(f, e);
+    collect_garbage(e);
     e->arena.edge = NULL;
     return true;
 }
@@ -169,6 +182,7 @@ void relay_committed(struct flow *f, struct entry *e, struct commit *c, struct a
     if (q->r.last_pos > f->last_pos)
         f->last_pos = q->r.last_pos;
     bool is_known = move_on(f, e, c);
+    entry_count(f, e);
     if (c->has_row) {
         e->row_rev = c->work->seq;
         e->has_ready_rows = q->r.rows[0].ready_count > 0;
@@ -182,7 +196,7 @@ void relay_committed(struct flow *f, struct entry *e, struct commit *c, struct a
     }
     tell(f, e, q);
     for (uint32_t k = 0; k < c->count; k++)
-        relay_answer(f, e, c, k);
+        answer(f, e, c, k);
     run_visits(f, e);
     if (is_known)
         entry_run_later(f, e);

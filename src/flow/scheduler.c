@@ -10,10 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Beside its texts an instance's arena holds its tables and what the texts' ends waste. */
+#define TEXT_BYTES_MAX (INSTANCE_BYTES_MAX / 4 * 3)
+
 struct encoding { /* the records of one commit as they are made */
     struct commit *c;
     struct ask *q;
     struct payload_list payloads;
+    struct arrival *current; /* being stepped; in no list */
+    struct list again;       /* starts that are about another instance after all */
 };
 
 static void check(const struct instance *i)
@@ -62,6 +67,8 @@ static void flush_repeat(struct encoding *n, struct entry *e)
     e->repeat.out.count = e->repeat.unrecorded;
     e->repeat.out.at_ms = n->c->work->at_ms;
     (void)encode(n, &e->repeat.e, &e->repeat.out);
+    n->c->repeats = e->repeat.unrecorded;
+    e->repeat.unrecorded = 0;
 }
 
 /* Whether this verdict is one more of the same and is only counted. */
@@ -80,6 +87,33 @@ static bool is_one_more(struct entry *e, const struct event *ev, const struct ou
 
 /* --- one arrival ------------------------------------------------------------------------------- */
 
+static size_t count_text_bytes(const struct instance *i)
+{
+    size_t bytes = i->input.len + i->output.len + i->message.len;
+    for (uint32_t k = 0; k < i->template->task_count; k++) {
+        const struct task_state *s = &i->tasks[k];
+        bytes += s->input.len + s->output.len + s->error.len + s->message.len;
+    }
+    return bytes;
+}
+
+/* An event that would make the instance larger than its limit is refused by its size. The clock and
+ * a cancel bring next to nothing and always pass. */
+static void step_within(struct commit *c, const struct arrival *v, struct step_time time,
+                        struct outcome *o)
+{
+    struct instance *before = c->work;
+    bool can_grow = v->e.kind != EVENT_WAKE && v->e.kind != EVENT_CANCEL;
+    if (can_grow && count_text_bytes(before) > TEXT_BYTES_MAX / 2)
+        c->work = instance_borrow(&c->arena, before);
+    step(&c->arena, c->work, &v->e, time, o);
+    if (c->work == before || count_text_bytes(c->work) <= TEXT_BYTES_MAX)
+        return;
+    c->work = before;
+    *o = (struct outcome){.verdict = VERDICT_TOO_LARGE, .at_ms = o->at_ms};
+    o->reason = SLICE("the instance would be larger than 16 MiB");
+}
+
 static void step_one(struct flow *f, struct commit *c, const struct arrival *v, struct outcome *o)
 {
     struct step_time time = {f->now_ms, f->grace_from_ms};
@@ -92,8 +126,9 @@ static void step_one(struct flow *f, struct commit *c, const struct arrival *v, 
     } else if (v->e.dry_run) {
         step(&c->arena, instance_borrow(&c->arena, c->work), &v->e, time, o);
         o->is_unrecorded = true;
+        o->effect_count = 0;
     } else {
-        step(&c->arena, c->work, &v->e, time, o);
+        step_within(c, v, time, o);
     }
 }
 
@@ -115,17 +150,37 @@ static const struct slice *name_replayed(struct commit *c, const struct outcome 
     return names;
 }
 
-/* Takes one arrival into the commit. False: it went to the sys chain, there is no instance. */
-static bool take(struct flow *f, struct entry *e, struct encoding *n, struct arrival *v)
+/* There is no instance: the sys chain takes the arrival, with a reason that outlives this commit. */
+static void leave_to_sys(struct flow *f, struct arrival *v, const struct outcome *o, jmp_buf *edge)
+{
+    v->arena.edge = edge;
+    struct slice reason = slice_copy(&v->arena, o->reason);
+    v->arena.edge = NULL;
+    sys_add(f, v, o->verdict, reason, SLICE_NONE);
+}
+
+/* A start that came here because this instance had its key, which has ended meanwhile. */
+static bool is_start_of_another(const struct instance *work, const struct arrival *v)
+{
+    return v->is_forwarded && work->seq > 0 &&
+           !instance_status_is_open((enum instance_status)work->status);
+}
+
+/* Takes one arrival into the commit, or sends it on when it is not about this instance. */
+static void take(struct flow *f, struct entry *e, struct encoding *n, struct arrival *v)
 {
     struct commit *c = n->c;
     struct outcome *o = &c->outcomes[c->count];
     if (v->e.kind == EVENT_WAKE)
         e->is_wake_pending = false;
+    if (is_start_of_another(c->work, v)) {
+        list_append(&n->again, &v->link);
+        return;
+    }
     step_one(f, c, v, o);
     if (c->work->status == INSTANCE_NONE && o->verdict != VERDICT_APPLIED) {
-        sys_add(f, v, o->verdict, o->reason, SLICE_NONE);
-        return false;
+        leave_to_sys(f, v, o, c->arena.edge);
+        return;
     }
     check(c->work);
     c->arrivals[c->count] = v;
@@ -137,14 +192,12 @@ static bool take(struct flow *f, struct entry *e, struct encoding *n, struct arr
             supervisor_dirty(f, e, f->last_pos + 1);
         } else {
             flush_repeat(n, e);
-            e->repeat.unrecorded = 0;
             c->seqs[c->count] = encode(n, &v->e, o);
         }
     } else if (v->e.kind == EVENT_HEARTBEAT) {
         hear(e, c, o);
     }
     c->count++;
-    return true;
 }
 
 /* --- the commit -------------------------------------------------------------------------------- */
@@ -202,8 +255,13 @@ static void redirect(struct flow *f, struct entry *e, struct commit *c, struct s
     struct entry *other = e->i->seq == 0 ? entry_get(f, holder) : NULL;
     for (uint32_t k = 0; k < c->count; k++) {
         struct arrival *v = c->arrivals[k];
-        if (other != NULL) {
+        if (other != NULL && v->e.kind == EVENT_START) {
+            v->is_forwarded = true;
             arrive_at(f, other, v);
+            continue;
+        }
+        if (other != NULL) {
+            arrive_unknown(f, v, SLICE("there is no such instance"));
             continue;
         }
         bool is_opening = v->e.kind == EVENT_REPLAY_TASK || v->e.kind == EVENT_REPLAY_STAGE;
@@ -219,6 +277,9 @@ static void committed(struct flow *f, struct ask *q)
     struct entry *e = q->entry;
     struct commit *c = q->context;
     e->state = ENTRY_IDLE;
+    e->is_row_in_commit = false;
+    if (q->r.err != ERR_NONE)
+        e->repeat.unrecorded += c->repeats;
     switch (q->r.err) {
     case ERR_NONE:
         relay_committed(f, e, c, q);
@@ -230,12 +291,13 @@ static void committed(struct flow *f, struct ask *q)
         break;
     case ERR_EXISTS:
         redirect(f, e, c, q->r.value);
-        entry_run_later(f, e);
+        entry_rest(f, e);
         break;
     default: /* nothing is known: what is cached may be behind the store */
         if (q->r.err != ERR_CLOSING)
             log_line(LOG_WARN, "flow", "a commit of %.*s failed: %s", SLICE_ARG(e->id),
                      err_text(q->r.err));
+        supervisor_dirty(f, e, c->after_pos + 1); /* its records may stand */
         fail_commit(f, c, q->r.err);
         entry_reload(f, e);
         break;
@@ -249,6 +311,8 @@ static void submit(struct flow *f, struct entry *e, struct encoding *n)
     q->r.id = e->id;
     q->entry = e;
     q->context = n->c;
+    n->c->after_pos = f->last_pos;
+    e->is_row_in_commit = n->c->has_row;
     e->state = ENTRY_COMMITTING;
     f->stats.commits++;
     f->stats.records += q->r.record_count;
@@ -258,12 +322,11 @@ static void submit(struct flow *f, struct entry *e, struct encoding *n)
 /* Nothing to store: dry runs, wakes that found nothing, counted repeats. */
 static void answer_now(struct flow *f, struct entry *e, struct encoding *n)
 {
-    for (uint32_t k = 0; k < n->c->count; k++)
-        relay_answer(f, e, n->c, k);
+    relay_unstored(f, e, n->c);
     ask_free(n->q);
     free_commit(n->c);
     supervisor_note(f, e);
-    entry_run_later(f, e);
+    entry_rest(f, e);
 }
 
 static void take_all(struct flow *f, struct entry *e, struct encoding *n)
@@ -272,18 +335,20 @@ static void take_all(struct flow *f, struct entry *e, struct encoding *n)
     n->q->r.records =
         arena_array(&n->q->arena, 2 * COMMIT_EVENTS_MAX, sizeof *n->q->r.records);
     n->c->work = instance_borrow(&n->c->arena, e->i);
-    while (n->c->count < COMMIT_EVENTS_MAX && (k = list_take(&e->pending)) != NULL)
-        (void)take(f, e, n, LINK_OWNER(k, struct arrival, link));
-    if (e->is_repeat_due && e->repeat.unrecorded > 0) {
-        flush_repeat(n, e);
-        e->repeat.unrecorded = 0;
+    while (n->c->count < COMMIT_EVENTS_MAX && (k = list_take(&e->pending)) != NULL) {
+        n->current = LINK_OWNER(k, struct arrival, link);
+        take(f, e, n, n->current);
+        n->current = NULL;
     }
+    if (e->is_repeat_due)
+        flush_repeat(n, e);
     e->is_repeat_due = false;
 }
 
 static bool open_commit(struct flow *f, struct encoding *n)
 {
     *n = (struct encoding){.c = calloc(1, sizeof *n->c)};
+    list_init(&n->again);
     n->q = n->c == NULL ? NULL : ask_new(f, STORE_COMMIT, committed);
     if (n->q != NULL) {
         arena_init(&n->c->arena, WORK_BYTES_MAX);
@@ -297,11 +362,16 @@ static void give_up(struct flow *f, struct entry *e, struct encoding *n)
 {
     struct link *k;
     log_line(LOG_WARN, "flow", "memory is short for instance %.*s", SLICE_ARG(e->id));
+    e->is_wake_pending = false;
+    e->repeat.unrecorded += n->c->repeats;
     fail_commit(f, n->c, ERR_MEMORY);
-    while ((k = list_take(&e->pending)) != NULL)
+    if (n->current != NULL)
+        arrival_fail(f, n->current, ERR_MEMORY);
+    while ((k = list_take(&n->again)) != NULL || (k = list_take(&e->pending)) != NULL)
         arrival_fail(f, LINK_OWNER(k, struct arrival, link), ERR_MEMORY);
     ask_free(n->q);
     free_commit(n->c);
+    entry_reload(f, e); /* the wake-up time and what was heard are worked out anew */
 }
 
 /* Everything of a commit that takes memory. False: it is short. */
@@ -309,8 +379,10 @@ static bool prepare(struct flow *f, struct entry *e, struct encoding *n)
 {
     jmp_buf edge;
     n->c->arena.edge = n->q->arena.edge = e->repeat_arena.edge = &edge;
-    if (setjmp(edge) != 0)
+    if (setjmp(edge) != 0) {
+        e->repeat_arena.edge = NULL;
         return false;
+    }
     take_all(f, e, n);
     if (n->q->r.record_count > 0) {
         if (needs_row(e, n->c->work))
@@ -324,6 +396,7 @@ static bool prepare(struct flow *f, struct entry *e, struct encoding *n)
 void scheduler_run(struct flow *f, struct entry *e)
 {
     struct encoding n;
+    struct link *k;
     assert(e->state == ENTRY_IDLE);
     if (!open_commit(f, &n)) {
         entry_run_later(f, e); /* memory is short: tried again in the next round */
@@ -335,4 +408,6 @@ void scheduler_run(struct flow *f, struct entry *e)
         submit(f, e, &n);
     else
         answer_now(f, e, &n);
+    while ((k = list_take(&n.again)) != NULL)
+        arrive_again(f, LINK_OWNER(k, struct arrival, link));
 }

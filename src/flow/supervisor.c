@@ -11,6 +11,8 @@
 #define ROWS_PER_WRITE 256
 #define TEMPLATES_COUNTED 64
 #define FLUSH_RETRY_MS 1000 /* after a failed write: the disk may be full */
+#define FLUSH_AGAIN_MS 5    /* when all that is dirty has a commit or a load in flight */
+#define STATE_EVERY 1000    /* records; where rows end is stated so often even if none is behind */
 
 /* --- wake-ups ---------------------------------------------------------------------------------- */
 
@@ -104,12 +106,15 @@ static void woken(void *context, const struct flow_answer *answer)
 static void send_wake(struct flow *f, struct entry *e)
 {
     struct event wake = {.kind = EVENT_WAKE, .source = SLICE("clock")};
+    if (e->pending.count >= PENDING_EVENTS_MAX)
+        return; /* the commit of what waits looks at the clock again */
     struct arrival *v = arrival_new(&wake, woken, NULL);
-    if (v == NULL)
-        return; /* memory is short: it stays due and is tried in the next round */
+    if (v == NULL) {
+        supervisor_note(f, e); /* memory is short: it stays due */
+        return;
+    }
     f->arrivals_in_flight++;
     e->is_wake_pending = true;
-    heap_remove(&f->wakes, &e->wake);
     arrive_at(f, e, v);
 }
 
@@ -174,10 +179,14 @@ static void take_due(struct flow *f)
 
 void supervisor_dirty(struct flow *f, struct entry *e, uint64_t first_pos)
 {
-    if (link_is_in(&e->dirty))
+    if (link_is_in(&e->dirty)) {
+        if (first_pos < e->first_dirty_pos)
+            e->first_dirty_pos = first_pos;
         return;
+    }
     e->first_dirty_pos = first_pos;
     e->dirty_at_ms = f->now_ms;
+    e->dirty_stamp = ++f->stamps;
     list_append(&f->dirty, &e->dirty);
 }
 
@@ -191,6 +200,7 @@ static void add_ready(struct arena *a, const struct instance *i, struct store_ro
         r.at_ms = i->tasks[k].sent_at_ms;
         r.generation = i->tasks[k].generation;
         r.attempt = i->tasks[k].attempt;
+        r.visibility_ms = relay_visibility_ms(t);
         if (instance_has_message(i, k))
             ready[row->ready_count++] = r;
         r.queue = SLICE(STORE_INBOX);
@@ -219,13 +229,21 @@ void supervisor_make_row(struct flow *f, struct arena *a, const struct instance 
     add_ready(a, i, row);
 }
 
+/* Commits that bring their rows leave nothing dirty, but a start after a crash must not read all
+ * that they ever wrote. */
+static bool is_statement_due(const struct flow *f)
+{
+    uint64_t most = f->state == FLOW_DRAINING ? 1 : STATE_EVERY;
+    return f->last_pos >= f->stated_pos + most;
+}
+
 static bool is_flush_due(const struct flow *f)
 {
     struct link *k = list_first(&f->dirty);
     if (f->now_ms < f->flush_after_ms)
         return false;
     if (k == NULL)
-        return list_first(&f->flush_waiters) != NULL;
+        return is_statement_due(f);
     const struct entry *e = LINK_OWNER(k, struct entry, dirty);
     return list_first(&f->flush_waiters) != NULL || f->state == FLOW_DRAINING ||
            f->dirty.count >= ROWS_PER_WRITE || f->now_ms >= e->dirty_at_ms + ROW_FLUSH_MS;
@@ -248,13 +266,22 @@ struct flush { /* what was known when a write of rows was made */
     uint64_t next_pos;                  /* of those that come after */
 };
 
+/* Everything that was dirty when the first of them came is written: what came later is not theirs to
+ * wait for. */
+static bool can_waiter_run(const struct flow *f)
+{
+    struct link *k = list_first(&f->flush_waiters), *dirty = list_first(&f->dirty);
+    if (k == NULL)
+        return false;
+    uint64_t stamp = LINK_OWNER(k, struct visit, link)->stamp;
+    return (dirty == NULL || LINK_OWNER(dirty, struct entry, dirty)->dirty_stamp > stamp) &&
+           (!f->is_flushing || f->flushing_stamp > stamp);
+}
+
 static void run_flush_waiters(struct flow *f)
 {
-    struct link *k;
-    if (list_first(&f->dirty) != NULL || f->is_flushing)
-        return;
-    while ((k = list_take(&f->flush_waiters)) != NULL) {
-        struct visit *v = LINK_OWNER(k, struct visit, link);
+    while (can_waiter_run(f)) {
+        struct visit *v = LINK_OWNER(list_take(&f->flush_waiters), struct visit, link);
         v->run(f, v, NULL, ERR_NONE);
     }
 }
@@ -291,8 +318,10 @@ static void rows_written(struct flow *f, struct ask *q)
     f->is_flushing = false;
     for (uint32_t k = 0; k < q->r.row_count; k++)
         row_written(f, q, k);
-    f->stats.rows_written += q->r.err == ERR_NONE ? q->r.row_count : 0;
-    if (q->r.err != ERR_NONE) {
+    if (q->r.err == ERR_NONE) {
+        f->stats.rows_written += q->r.row_count;
+        f->stated_pos = q->r.folded_pos;
+    } else {
         f->flush_after_ms = f->now_ms + FLUSH_RETRY_MS;
         fail_flush_waiters(f, q->r.err);
     }
@@ -310,7 +339,7 @@ static void fill(struct flow *f, struct ask *q)
     for (; k != NULL && q->r.row_count < ROWS_PER_WRITE; k = next) {
         next = list_after(&f->dirty, k);
         struct entry *e = LINK_OWNER(k, struct entry, dirty);
-        if (!entry_is_here(e))
+        if (!entry_is_here(e) || e->is_row_in_commit)
             continue;
         e->is_repeat_due = e->repeat.unrecorded > 0;
         entry_run_later(f, e);
@@ -340,20 +369,24 @@ static bool fill_rows(struct flow *f, struct ask *q)
 
 static void flush_rows(struct flow *f)
 {
-    if (f->is_flushing || !is_flush_due(f) || list_first(&f->dirty) == NULL)
+    if (f->is_flushing || !is_flush_due(f))
         return;
+    bool is_any_dirty = list_first(&f->dirty) != NULL;
     struct ask *q = ask_new(f, STORE_ROWS, rows_written);
     bool is_filled = q != NULL && fill_rows(f, q);
-    if (!is_filled || q->r.row_count == 0) { /* memory is short, or all are being read again */
-        f->flush_after_ms = f->now_ms + ROW_FLUSH_MS;
+    if (!is_filled || (q->r.row_count == 0 && is_any_dirty)) {
+        f->flush_after_ms = f->now_ms + (is_filled ? FLUSH_AGAIN_MS : FLUSH_RETRY_MS);
         if (q != NULL)
             ask_free(q);
         return;
     }
+    f->flushing_stamp = UINT64_MAX;
     for (uint32_t k = 0; k < q->r.row_count; k++) {
         struct entry *e = entry_find(f, q->r.rows[k].id);
         list_remove(&f->dirty, &e->dirty);
         e->is_flushing = true;
+        if (e->dirty_stamp < f->flushing_stamp)
+            f->flushing_stamp = e->dirty_stamp;
     }
     q->r.folded_pos = folded_pos(f);
     f->is_flushing = true;
@@ -362,6 +395,7 @@ static void flush_rows(struct flow *f)
 
 void supervisor_flush(struct flow *f, struct visit *v)
 {
+    v->stamp = f->stamps;
     list_append(&f->flush_waiters, &v->link);
 }
 
@@ -388,20 +422,26 @@ void supervisor_round(struct flow *f)
     run_flush_waiters(f);
 }
 
+static int64_t next_flush(const struct flow *f)
+{
+    struct link *k = list_first(&f->dirty);
+    if (can_waiter_run(f) || (is_flush_due(f) && !f->is_flushing))
+        return f->now_ms;
+    if (k == NULL || f->is_flushing)
+        return TIME_NEVER;
+    int64_t at_ms = list_first(&f->flush_waiters) != NULL || f->state == FLOW_DRAINING
+                        ? f->now_ms
+                        : LINK_OWNER(k, struct entry, dirty)->dirty_at_ms + ROW_FLUSH_MS;
+    return at_ms < f->flush_after_ms ? f->flush_after_ms : at_ms;
+}
+
 int64_t supervisor_next(const struct flow *f)
 {
-    int64_t at_ms = TIME_NEVER;
+    int64_t at_ms = next_flush(f);
     struct heap_entry *first = heap_first(&f->wakes);
-    struct link *k = list_first(&f->dirty);
     if (f->state == FLOW_READY && first != NULL)
-        at_ms = first->at_ms;
+        at_ms = time_min(at_ms, first->at_ms);
     if (f->state == FLOW_READY && !f->is_window_asked)
         at_ms = time_min(at_ms, f->window_next_ms);
-    if (k != NULL && !f->is_flushing)
-        at_ms = time_min(at_ms, LINK_OWNER(k, struct entry, dirty)->dirty_at_ms + ROW_FLUSH_MS);
-    if (k != NULL && at_ms < f->flush_after_ms)
-        at_ms = f->flush_after_ms;
-    if (is_flush_due(f) && !f->is_flushing)
-        at_ms = f->now_ms;
     return at_ms;
 }

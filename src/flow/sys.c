@@ -23,7 +23,6 @@ static void answer(struct flow *f, struct arrival *v, uint64_t seq, enum err err
     struct flow_answer a = {.err = err, .verdict = v->out.verdict, .reason = v->out.reason};
     if (v->own_done != NULL)
         v->own_done(f, v->context, err);
-    a.instance = v->e.instance;
     a.template = v->e.template;
     a.key = v->e.key;
     a.task = v->e.task;

@@ -61,6 +61,7 @@ struct store_ready { /* a task message that exists, or an inbox entry (queue "@i
     struct slice queue, instance, task;
     int64_t item, at_ms;
     int64_t generation, attempt;
+    int64_t visibility_ms; /* how long a receive hides it; 0: the queue's attribute */
 };
 
 struct store_record {

@@ -62,6 +62,7 @@ static void init(struct queue_local *q, struct work_queue *w, struct slice name)
     w->serial = ++q->serials;
     w->settings = w->wanted = settings_default;
     w->created_at_ms = w->modified_at_ms = q->now_ms;
+    w->is_spilled = true; /* what the store holds of it is not known yet */
     list_init(&w->visible);
     list_init(&w->polls);
     list_init(&w->ages);
@@ -88,6 +89,7 @@ struct work_queue *queue_obtain(struct queue_local *q, struct slice name)
             (q->name_count - place) * sizeof(struct work_queue *));
     q->names[place] = w;
     q->name_count++;
+    mark_busy(q, w);
     return w;
 }
 

@@ -112,6 +112,7 @@ static struct store_row *keep_row(struct store_mem *s, const struct store_row *f
             .at_ms = from->ready[i].at_ms,
             .generation = from->ready[i].generation,
             .attempt = from->ready[i].attempt,
+            .visibility_ms = from->ready[i].visibility_ms,
         };
     }
     row->ready = ready;

@@ -190,6 +190,7 @@ enum err read_ready(struct lane *l, struct store_request *r)
         item->item = query_get_int(&q, 4);
         item->generation = query_get_int(&q, 5);
         item->attempt = query_get_int(&q, 6);
+        item->visibility_ms = query_get_int(&q, 7);
         last = *item;
     }
     r->ready = items;

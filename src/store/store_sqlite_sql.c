@@ -34,7 +34,7 @@ static const char *const texts[SQL_COUNT] = {
         "state = excluded.state",
     [SQL_READY_DROP] = "DELETE FROM ready WHERE instance = ?",
     [SQL_READY_PUT] = "INSERT OR IGNORE INTO ready (queue, at_ms, instance, task, item, "
-                      "generation, attempt) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                      "generation, attempt, visibility_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     [SQL_PAYLOAD_PUT] = "INSERT OR IGNORE INTO payloads (digest, body) VALUES (?, ?)",
     [SQL_META_ADD] = "INSERT OR IGNORE INTO meta (name, value) VALUES (?, ?)",
     [SQL_META_GET] = "SELECT value FROM meta WHERE name = ?",
@@ -77,11 +77,11 @@ static const char *const texts[SQL_COUNT] = {
     /* The index by instance would be walked whole; the tail of the table is short. */
     [SQL_BEHIND] = "SELECT instance, min(pos) FROM events NOT INDEXED WHERE pos >= ? "
                    "GROUP BY instance ORDER BY min(pos) LIMIT ?",
-    [SQL_READY_OF_QUEUE] = "SELECT queue, at_ms, instance, task, item, generation, attempt "
-                           "FROM ready WHERE queue = ? AND (at_ms, instance, task, item) > (?, ?, ?, ?) "
+    [SQL_READY_OF_QUEUE] = "SELECT queue, at_ms, instance, task, item, generation, attempt, "
+                           "visibility_ms FROM ready WHERE queue = ? AND (at_ms, instance, task, item) > (?, ?, ?, ?) "
                            "ORDER BY at_ms, instance, task, item LIMIT ?",
-    [SQL_READY_OF_ALL] = "SELECT queue, at_ms, instance, task, item, generation, attempt "
-                         "FROM ready WHERE (queue, at_ms, instance, task, item) > (?, ?, ?, ?, ?) "
+    [SQL_READY_OF_ALL] = "SELECT queue, at_ms, instance, task, item, generation, attempt, "
+                         "visibility_ms FROM ready WHERE (queue, at_ms, instance, task, item) > (?, ?, ?, ?, ?) "
                          "ORDER BY queue, at_ms, instance, task, item LIMIT ?",
     [SQL_TEMPLATES] = "SELECT name, version, alias, digest, source, applied_by, note, "
                       "applied_at_ms FROM templates ORDER BY name, version",

@@ -79,6 +79,7 @@ const char *const schema_steps[STORE_SQLITE_FORMAT] = {
     " item INTEGER NOT NULL,"
     " generation INTEGER NOT NULL,"
     " attempt INTEGER NOT NULL,"
+    " visibility_ms INTEGER NOT NULL,"
     " PRIMARY KEY (queue, at_ms, instance, task, item)) WITHOUT ROWID;"
     "CREATE INDEX ready_by_instance ON ready (instance);"
 

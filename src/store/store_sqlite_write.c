@@ -64,6 +64,7 @@ static enum err put_ready(struct lane *l, const struct store_row *row)
         query_int(&q, row->ready[i].item);
         query_int(&q, row->ready[i].generation);
         query_int(&q, row->ready[i].attempt);
+        query_int(&q, row->ready[i].visibility_ms);
         err = query_run(&q);
     }
     return err;

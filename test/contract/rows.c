@@ -305,10 +305,10 @@ CONTRACT(ALL, instances_with_records_beyond_what_was_folded_are_behind)
 }
 
 static const struct store_ready some_ready[] = {
-    {SLICE("food"), SLICE_NONE, SLICE("make"), 2, 100, 1, 4},
-    {SLICE("food"), SLICE_NONE, SLICE("make"), 1, 100, 1, 3},
-    {SLICE("food"), SLICE_NONE, SLICE("taste"), 0, 50, 2, 1},
-    {SLICE("@inbox"), SLICE_NONE, SLICE("deliver"), 0, 70, 1, 1},
+    {SLICE("food"), SLICE_NONE, SLICE("make"), 2, 100, 1, 4, 0},
+    {SLICE("food"), SLICE_NONE, SLICE("make"), 1, 100, 1, 3, 0},
+    {SLICE("food"), SLICE_NONE, SLICE("taste"), 0, 50, 2, 1, 600000},
+    {SLICE("@inbox"), SLICE_NONE, SLICE("deliver"), 0, 70, 1, 1, 0},
 };
 
 CONTRACT(ALL, task_messages_are_found_by_queue_in_order_of_time)
@@ -324,6 +324,7 @@ CONTRACT(ALL, task_messages_are_found_by_queue_in_order_of_time)
     CHECK(r->ready_count == 3 && r->ready[0].at_ms == 50 && r->ready[1].item == 1);
     CHECK(slice_eq_text(r->ready[0].task, "taste") && slice_eq_text(r->ready[0].instance, "a"));
     CHECK(r->ready[0].generation == 2 && r->ready[0].attempt == 1 && r->ready[1].attempt == 3);
+    CHECK(r->ready[0].visibility_ms == 600000 && r->ready[1].visibility_ms == 0);
     r->id = SLICE_NONE;
     CHECK(rig_do(t, r) == ERR_NONE);
     CHECK(r->ready_count == 4 && slice_eq_text(r->ready[0].queue, "@inbox"));

@@ -23,7 +23,7 @@ KILLS = int(os.environ.get("SWM_KILLS", "100"))
 SEED = int(os.environ.get("SWM_SEED", str(time.time_ns() % 1000000)))
 OPEN_MAX = 150  # instances under way
 STARTERS, HTTP_WORKERS, BOTO3_WORKERS = 3, 5, 3
-DRAIN_S = 120
+DRAIN_S = 60
 QUEUES = ("kill_first", "kill_side", "kill_last")
 
 TEMPLATE = {
@@ -281,6 +281,17 @@ def verify(server):
     must(found["ok"] and not found["problems"], f"verify says {found}")
 
 
+def tell_state(server):
+    """What somebody who looks for the fault wants to see first."""
+    print(f"seed {SEED}; the server said: {server.output()[-2000:]}")
+    for queue in server.get("/v1/queues")["queues"]:
+        print(f"    queue {queue}")
+    for instance in server.get("/v1/instances?status=RUNNING&limit=2")["instances"]:
+        print(json.dumps(server.get(f"/v1/instances/{instance['instance']}/explain")))
+        for event in server.get(f"/v1/instances/{instance['instance']}/events")["events"]:
+            print(f"    {json.dumps(event)}")
+
+
 def main():
     print(f"seed {SEED}, {KILLS} kills", flush=True)
     cases, ledger = Cases(), Ledger()
@@ -298,7 +309,7 @@ def main():
         for what, count in sorted(ledger.counts.items()):
             print(f"    {count:7} {what}")
         if cases.failed:
-            print(f"seed {SEED}; the server said: {server.output()[-2000:]}")
+            tell_state(server)
     cases.finish()
 
 

@@ -241,6 +241,8 @@ static void verified(void *context, enum err err, struct slice json)
 static void verify(struct sim *s)
 {
     struct flow_query q = {.what = FLOW_VERIFY};
+    for (unsigned k = 0; k < 100000 && !flow_is_ready(s->flow); k++)
+        flow_round(s->flow, ++s->now_ms);
     flow_read(s->flow, &q, verified, s);
     for (unsigned k = 0; k < 100000 && s->applied_count != 1000 && s->failure == NULL; k++) {
         s->now_ms++;

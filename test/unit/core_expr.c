@@ -61,7 +61,7 @@ static bool take_column(struct slice *line, struct slice *column)
 
 static void check_path(struct slice line)
 {
-    struct slice all = line, path, input, result;
+    struct slice all = line, path = SLICE_NONE, input = SLICE_NONE, result;
     char text[256];
     CHECK(take_column(&line, &path) && take_column(&line, &input));
     (void)snprintf(text, sizeof text, "${%.*s}", SLICE_ARG(path));

@@ -259,3 +259,18 @@ TEST(an_arena_of_any_size_leaks_nothing)
         is_done = fits("name: &n a\nstages: [{name: s, tasks: [{name: t, queue: q}]}]\n", bytes);
     CHECK(is_done);
 }
+
+TEST(texts_of_many_pieces_leak_nothing)
+{
+    put("name: a\nstages: [{name: s}]\noutput:\n  a: '");
+    for (int k = 0; k < 1000; k++)
+        put("''");
+    put("'\n  b: |\n");
+    for (int k = 0; k < 1000; k++)
+        put("    line\n");
+    char *source = strndup(big, big_len);
+    CHECK(parse_big() != NULL);
+    for (size_t bytes = 10000; bytes < 60000; bytes += 1000)
+        (void)fits(source, bytes);
+    free(source);
+}

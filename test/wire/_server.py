@@ -134,13 +134,13 @@ class Server:
     def is_alive(self):
         return self.process.poll() is None
 
-    def signal(self, which):
+    def send(self, which):
         self.process.send_signal(which)
 
-    def stop(self):
-        """Asks it to end and returns its exit status."""
-        if self.is_alive():
-            self.signal(signal.SIGTERM)
+    def stop(self, which=signal.SIGTERM):
+        """Asks it to end (None: it was asked) and returns its exit status."""
+        if which is not None and self.is_alive():
+            self.send(which)
         try:
             self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:

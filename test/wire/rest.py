@@ -253,6 +253,10 @@ def events():
         same = s.post("/v1/events", {"event": "StartWorkflow", "template": "food",
                                      "input": {"order": "E-4"}}, {"Idempotency-Key": "k"}).json
         equal("the same Idempotency-Key names the same", same["instance"], key["instance"])
+        long_key = [s.post("/v1/events", {"event": "StartWorkflow", "template": "food",
+                                          "input": {"order": "E-5"}}, {"Idempotency-Key": "k" * 900}).json
+                    for _ in range(2)]
+        equal("a long one too", [r["verdict"] for r in long_key], ["applied", "duplicate"])
         equal("an empty array is invalid", s.post("/v1/events", []).status, 400)
         equal("too many are too large", s.post("/v1/events", [{}] * 1001).status, 413)
         large = s.post("/v1/events", {"event": "StartWorkflow", "template": "food",
@@ -316,6 +320,39 @@ def queues():
         for body in ({"max": 0}, {"max": 11}, {"wait_seconds": 21}, {"max": "1"}):
             equal(f"a receive of {body} is invalid",
                   s.post("/v1/queues/confirm_queue/receive", body).status, 400)
+
+
+def letters():
+    """Messages of one's own, and events sent as a message."""
+    with Server() as s:
+        s.apply(FOOD)
+        sent = s.post("/v1/queues/confirm_queue/send", {"body": {"hello": "world"}})
+        equal("a message of one's own is sent", sent.status, 200)
+        message = take(s, "confirm_queue")[0]
+        equal("and comes as it is", (message["id"], json.loads(message["body"])),
+              (sent.json["id"], {"hello": "world"}))
+        gone = s.post("/v1/queues/confirm_queue/delete", {"receipt": message["receipt"]})
+        equal("it is deleted with its receipt", (gone.status, gone.json),
+              (200, {"deleted_from": "confirm_queue"}))
+        equal("a receipt is checked",
+              s.post("/v1/queues/confirm_queue/delete", {"receipt": "forged"}).code, "invalid")
+        equal("and needed", s.post("/v1/queues/confirm_queue/delete", {}).code, "invalid")
+        s.post("/v1/queues/confirm_queue/send", {"body": "to be purged"})
+        start(s, "L-1")
+        equal("a queue is purged", s.post("/v1/queues/confirm_queue/purge").status, 200)
+        left = take(s, "confirm_queue")
+        equal("but for its tasks", [m.get("task") for m in left], ["confirm"])
+        equal("a message needs a body", s.post("/v1/queues/confirm_queue/send", {}).code, "invalid")
+        large = s.post("/v1/queues/confirm_queue/send", {"body": "x" * (1024 * 1024 + 1)})
+        equal("a large one is too large", large.status, 413)
+        events = [{"event": "StartWorkflow", "template": "food", "input": {"order": f"L-{n}"}}
+                  for n in (2, 3)]
+        equal("events come as a message too",
+              s.post("/v1/queues/swm-events/send", {"body": events}).status, 200)
+        equal("their verdict is durable by then",
+              [len(s.get(f"/v1/instances?key=L-{n}").json["instances"]) for n in (2, 3)], [1, 1])
+        s.post("/v1/queues/swm-events/send", {"body": "no event"})
+        check("what is none is on record", s.get("/v1/events?verdict=invalid").json["events"])
 
 
 def metrics_and_files():
@@ -391,10 +428,10 @@ def drain():
         waits = poll(lambda: [q for q in s.get("/v1/queues").json["queues"]
                               if q["queue"] == "cook_queue" and q["waiting_receives"] == 1])
         check("a receive waits", waits)
-        s.signal(signal.SIGTERM)
+        s.send(signal.SIGTERM)
         answer = parked.recv(65536)
         check("a stop answers it", b"200 OK" in answer and b'"messages":[]' in answer, answer)
-    equal("and ends with 0", s.stop(), 0)
+    equal("and ends with 0", s.stop(None), 0)
 
 
-run(templates, life, control, pages, events, waiting, queues, metrics_and_files, backup, restart, drain)
+run(templates, life, control, pages, events, waiting, queues, letters, metrics_and_files, backup, restart, drain)
