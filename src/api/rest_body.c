@@ -104,7 +104,7 @@ static struct slice make_id(struct rest *x, struct http_request *r)
     return digest_id(r, (struct slice){(const char *)seed, sizeof seed});
 }
 
-/* The sender's key, of the n-th of several events; one that is no id itself stands for its digest. */
+/* The sender's key, of the n-th of several events; one that can't be an id goes by its digest. */
 static struct slice key_id(struct http_request *r, struct slice key, int64_t nth)
 {
     if (key.len > EVENT_ID_BYTES_MAX - 8 || !slice_is_utf8(key))

@@ -164,20 +164,32 @@ static void ready_read(struct flow *f, struct ask *q)
     finish(r, q->r.err, has_more);
 }
 
+static bool fill(struct flow *f, struct ask *q, struct refill *r)
+{
+    jmp_buf edge;
+    q->arena.edge = &edge;
+    if (setjmp(edge) != 0)
+        return false;
+    q->r.id = (struct slice){r->queue, r->queue_len};
+    q->r.after = slice_copy(&q->arena, find_cursor(f, q->r.id));
+    q->r.limit = REFILL_MESSAGES;
+    q->context = r;
+    q->arena.edge = NULL;
+    return true;
+}
+
 static void flushed(struct flow *f, struct visit *v, struct entry *e, enum err err)
 {
     struct refill *r = LINK_OWNER(v, struct refill, visit);
     struct ask *q = err == ERR_NONE ? ask_new(f, STORE_READY, ready_read) : NULL;
     (void)e;
-    if (q == NULL) {
-        finish(r, err == ERR_NONE ? ERR_MEMORY : err, false);
+    if (q != NULL && fill(f, q, r)) {
+        ask_submit(f, q);
         return;
     }
-    q->r.id = (struct slice){r->queue, r->queue_len};
-    q->r.after = find_cursor(f, q->r.id);
-    q->r.limit = REFILL_MESSAGES;
-    q->context = r;
-    ask_submit(f, q);
+    if (q != NULL)
+        ask_free(q);
+    finish(r, err == ERR_NONE ? ERR_MEMORY : err, false);
 }
 
 void flow_refill(struct flow *f, struct slice queue, flow_refill_reply *reply, void *context)

@@ -101,6 +101,9 @@ static void check_sent(struct walk *w, uint32_t task)
         BROKEN(w, "sent before its retry time", name);
     if (is_status(t, "COMPLETED"))
         BROKEN(w, "sent again although it is completed", name);
+    bool is_out = is_status(t, "SCHEDULED") || is_status(t, "RUNNING");
+    if (is_out && !is_event(w, "TaskPending"))
+        BROKEN(w, "sent again although an attempt is out", name);
     t->is_answered = false;
 }
 
@@ -140,6 +143,20 @@ static void set_task_status(struct walk *w, uint32_t task, struct slice status)
     t->status = status;
 }
 
+/* The wait before a retry: exactly delay * factor ^ (failures - 1), or with jitter at most that. */
+static void check_delay(struct walk *w, uint32_t task)
+{
+    const struct retry *r = &w->t->tasks[task].retry;
+    int64_t waits_ms = w->tasks[task].retry_at_ms - w->at_ms;
+    double most_ms = (double)r->delay_ms;
+    for (int64_t k = 1; k < w->tasks[task].failures; k++)
+        most_ms *= r->backoff;
+    bool is_right = r->jitter == JITTER_FULL ? waits_ms >= 0 && waits_ms <= (int64_t)most_ms
+                                             : waits_ms == (int64_t)most_ms;
+    if (!is_right && w->status.len > 0 && !is_event(w, "Wake"))
+        BROKEN(w, "another wait than the template says", w->t->tasks[task].name);
+}
+
 static void set_number(struct walk *w, uint32_t task, struct slice field, int64_t to)
 {
     struct oracle_task *t = &w->tasks[task];
@@ -156,6 +173,8 @@ static void set_number(struct walk *w, uint32_t task, struct slice field, int64_
         t->failures = to;
     } else if (slice_eq_text(field, "retry_at")) {
         t->retry_at_ms = to;
+        if (is_status(t, "RETRYING") && !is_event(w, "ResumeWorkflow"))
+            check_delay(w, task);
     }
 }
 
@@ -194,6 +213,23 @@ static void take_change(struct walk *w, yyjson_val *change)
         set_number(w, (uint32_t)task, field, number);
 }
 
+/* What names an attempt may only change something when it is the current one. */
+static void check_attempt(struct walk *w)
+{
+    int64_t generation = 0, attempt = 0;
+    struct slice name = json_get_text(w->record, "task");
+    (void)json_get_int(w->record, "generation", &generation);
+    (void)json_get_int(w->record, "attempt", &attempt);
+    if (attempt == 0 || !slice_eq_text(json_get_text(w->record, "verdict"), "applied"))
+        return;
+    for (uint32_t k = 0; k < w->t->task_count; k++) {
+        const struct oracle_task *t = &w->tasks[k];
+        bool is_current = t->generation == generation && t->attempt == attempt;
+        if (slice_eq(w->t->tasks[k].id, name) && !is_current)
+            BROKEN(w, "an answer to another attempt was applied", name);
+    }
+}
+
 static void take_record(struct walk *w, const struct store_record *r, uint64_t expected)
 {
     w->record = parse(w->s, r->bytes);
@@ -208,6 +244,7 @@ static void take_record(struct walk *w, const struct store_record *r, uint64_t e
     if (at_ms < w->at_ms)
         BROKEN(w, "time ran backwards", SLICE("-"));
     w->at_ms = at_ms;
+    check_attempt(w);
     yyjson_val *changes = json_get(w->record, "changes"), *change;
     bool only = false;
     (void)json_get_bool(json_get(w->record, "data"), "only", &only);
