@@ -192,7 +192,8 @@ static void open_all(struct bench *b, const char *dir)
     flow_start(b->flow, read_ms());
     while (!flow_is_ready(b->flow) && flow_start_error(b->flow) == ERR_NONE)
         go_round(b);
-    flow_apply(b->flow, SLICE("bench"), slice_of(template_text), SLICE("bench"), take_applied, b);
+    struct flow_source source = {SLICE("bench"), slice_of(template_text), SLICE("bench")};
+    flow_apply(b->flow, &source, take_applied, b);
     while (b->replied == 0)
         go_round(b);
     if (!b->is_applied)

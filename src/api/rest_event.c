@@ -32,7 +32,8 @@ void rest_arrive(struct rest *x, const struct decoded *d, flow_reply *reply, voi
     if (d->verdict == VERDICT_APPLIED)
         flow_arrive(x->flow, &d->event, reply, context);
     else
-        flow_arrive_bad(x->flow, &d->event, d->verdict, d->why, d->body, reply, context);
+        flow_arrive_bad(x->flow, &d->event, &(struct flow_bad){d->verdict, d->why, d->body}, reply,
+                        context);
 }
 
 yyjson_val *rest_parse(struct arena *a, struct slice body, size_t bytes_max, struct decoded *out)

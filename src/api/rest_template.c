@@ -128,8 +128,9 @@ static bool check_size(struct http_request *r)
 void rest_template_apply(struct rest *x, struct http_request *r, const struct slice *args)
 {
     (void)args;
+    struct flow_source source = {file_name(r), http_body(r), rest_actor(r)};
     if (check_size(r))
-        flow_apply(x->flow, file_name(r), http_body(r), rest_actor(r), take_applied, r);
+        flow_apply(x->flow, &source, take_applied, r);
 }
 
 void rest_template_validate(struct rest *x, struct http_request *r, const struct slice *args)

@@ -18,7 +18,7 @@
 #define ANSWER_BYTES_MAX (64u << 20)
 #define STREAM_SILENCE_S 40 /* the server says something every 15 seconds */
 #define HEADER_BYTES 512
-#define FDS_MAX 64
+#define FDS_MAX 256
 
 struct client {
     CURLM *multi;

@@ -29,7 +29,8 @@
     X(ERR_HOST, "wrong_host", 421, false, "the Host header names another server")                  \
     X(ERR_OVERLOAD, "overload", 503, true, "too much is waiting; try again shortly")               \
     X(ERR_MEMORY, "out_of_memory", 503, true, "memory is short; try again shortly")                \
-    X(ERR_DISK_FULL, "disk_full", 503, true, "the disk is full; reads go on, writes wait for room") \
+    X(ERR_DISK_FULL, "disk_full", 503, true,                                                       \
+      "the disk is full; reads go on, writes wait for room")                                       \
     X(ERR_STORE, "store_failed", 503, true, "the store cannot be reached or failed")               \
     X(ERR_CORRUPT, "corrupt", 500, false, "stored data fails its own checks")                      \
     X(ERR_NEWER, "newer_format", 500, false, "the data were written by a newer version of swm")    \

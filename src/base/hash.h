@@ -17,7 +17,7 @@ void hash_md5(struct slice s, uint8_t out[16]); /* only where the SQS protocol a
 bool hash_eq(const uint8_t *a, const uint8_t *b, size_t len); /* constant time */
 
 struct slice hex_encode(struct arena *a, const uint8_t *bytes, size_t len);
-bool hex_decode(struct slice s, uint8_t *out, size_t len); /* exactly len bytes */
+bool hex_decode(struct slice s, uint8_t *out, size_t len);      /* exactly len bytes */
 struct slice base64_encode(struct arena *a, struct slice s);    /* RFC 4648, padded */
 struct slice base64url_encode(struct arena *a, struct slice s); /* unpadded */
 bool base64_decode(struct arena *a, struct slice s, struct slice *out);

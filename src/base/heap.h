@@ -10,8 +10,8 @@
 
 struct heap_entry {
     int64_t at_ms;
-    uint64_t tie;  /* order among equal times: the smaller first */
-    size_t place;  /* 0: not in a heap, else index + 1 */
+    uint64_t tie; /* order among equal times: the smaller first */
+    size_t place; /* 0: not in a heap, else index + 1 */
 };
 
 struct heap {
@@ -21,7 +21,8 @@ struct heap {
 
 void heap_init(struct heap *h);
 void heap_drop(struct heap *h);
-/* Adds the entry, or moves it when it is in this heap already. ERR_MEMORY: it is not in the heap. */
+/* Adds the entry, or moves it when it is in this heap already. ERR_MEMORY: it is not in the heap.
+ */
 enum err heap_put(struct heap *h, struct heap_entry *e, int64_t at_ms, uint64_t tie) MUST_USE;
 void heap_remove(struct heap *h, struct heap_entry *e); /* nothing when it is not in */
 struct heap_entry *heap_first(const struct heap *h);    /* NULL: empty */

@@ -1,7 +1,7 @@
 /* Reading and writing JSON. Reading is yyjson's, in an arena, with our bounds: a maximum depth,
- * no duplicate keys, valid UTF-8. Numbers are kept as they were written (YYJSON_READ_NUMBER_AS_RAW),
- * so that what passes through is not changed, beyond 2^53 either. Writing is a thin layer over
- * struct text that knows where commas belong. */
+ * no duplicate keys, valid UTF-8. Numbers are kept as they were written
+ * (YYJSON_READ_NUMBER_AS_RAW), so that what passes through is not changed, beyond 2^53 either.
+ * Writing is a thin layer over struct text that knows where commas belong. */
 #ifndef SWM_BASE_JSON_H
 #define SWM_BASE_JSON_H
 
@@ -20,7 +20,8 @@ struct json_error {
 enum err json_read(struct arena *a, struct slice s, size_t bytes_max, unsigned depth_max,
                    struct json_error *why, yyjson_val **root) MUST_USE;
 
-/* Members of an object; each is absent (NULL, SLICE_NONE, false) when missing or of another type. */
+/* Members of an object; each is absent (NULL, SLICE_NONE, false) when missing or of another type.
+ */
 yyjson_val *json_get(yyjson_val *object, const char *name);
 struct slice json_get_text(yyjson_val *object, const char *name);
 bool json_get_int(yyjson_val *object, const char *name, int64_t *out); /* whole numbers only */

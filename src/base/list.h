@@ -16,7 +16,7 @@ struct list {
 };
 
 /* The struct of type `type` whose member `member` is `link`. */
-#define LINK_OWNER(link, type, member) ((type *)(void *)((char *)(link) - offsetof(type, member)))
+#define LINK_OWNER(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
 void list_init(struct list *l);
 void list_append(struct list *l, struct link *k);

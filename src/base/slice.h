@@ -36,7 +36,8 @@ char *slice_text(struct arena *a, struct slice s);
 /* Strict decimal: no sign but '-', no blanks, no leading '+', nothing after. False: not one. */
 bool slice_to_int(struct slice s, int64_t *out);
 bool slice_is_utf8(struct slice s);
-/* A 64-bit hash for tables in memory (FNV-1a); not for anything an attacker may choose to matter. */
+/* A 64-bit hash for tables in memory (FNV-1a); not for anything an attacker may choose to matter.
+ */
 uint64_t slice_hash(struct slice s);
 /* The number of edits between two short words, for "did you mean"; at most `limit` + 1. */
 unsigned slice_distance(struct slice a, struct slice b, unsigned limit);

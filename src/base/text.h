@@ -1,5 +1,6 @@
 /* A text grows in an arena. It states its maximum; reaching it sets `is_cut`, drops what does not
- * fit, and is the caller's to check where it matters. Never NUL-terminated unless text_c is used. */
+ * fit, and is the caller's to check where it matters. Never NUL-terminated unless text_c is used.
+ */
 #ifndef SWM_BASE_TEXT_H
 #define SWM_BASE_TEXT_H
 

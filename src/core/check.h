@@ -5,7 +5,8 @@
 
 #include "core/model.h"
 
-/* NULL when all hold, else the name of the first that does not, e.g. "I2 RUNNING waits for nothing". */
+/* NULL when all hold, else the name of the first that does not, e.g. "I2 RUNNING waits for
+ * nothing". */
 const char *check_instance(const struct instance *i);
 
 #endif

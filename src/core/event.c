@@ -3,8 +3,8 @@
 #include "core/event.h"
 
 #include "base/arena.h"
-#include "base/time.h"
 #include "base/hash.h"
+#include "base/time.h"
 #include "core/limits.h"
 
 #include <string.h>
@@ -295,7 +295,7 @@ enum err event_decode(struct arena *a, yyjson_val *object, struct event *out, st
 
 void event_sum(struct arena *a, struct event *e)
 {
-    const struct slice parts[] = {e->template, e->key,   e->stage,   e->task,
+    const struct slice parts[] = {e->template, e->key,    e->stage, e->task,
                                   e->input,    e->output, e->error, e->message};
     size_t bytes = 128;
     for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)

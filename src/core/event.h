@@ -15,12 +15,12 @@ struct event {
     /* address: a token, or an instance id, or a key with or without a template */
     struct slice token;
     struct slice instance, template, key;
-    struct slice stage, task; /* names; from the token where there is one */
+    struct slice stage, task;          /* names; from the token where there is one */
     int64_t item, generation, attempt; /* attempt 0: not told: the current one is meant */
-    bool is_earlier; /* `template` is a component_name */
+    bool is_earlier;                   /* `template` is a component_name */
     /* content */
-    struct slice input;  /* JSON text: StartWorkflow, ReplayTask */
-    struct slice output; /* JSON text: TaskCompleted */
+    struct slice input;          /* JSON text: StartWorkflow, ReplayTask */
+    struct slice output;         /* JSON text: TaskCompleted */
     struct slice error, message; /* TaskFailed */
     bool only, dry_run;          /* ReplayTask, ReplayStage */
     enum timers timers;          /* PauseWorkflow */

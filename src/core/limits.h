@@ -22,11 +22,11 @@
 
 /* Data */
 #define JSON_DEPTH_MAX 128
-#define EVENT_BYTES_MAX (1024 * 1024)       /* one event as it arrives */
-#define EVENTS_BATCH_MAX 1000               /* events in one request */
-#define PAYLOAD_BYTES_MAX (256 * 1024)      /* one input, output or result of an expression */
-#define PAYLOAD_INLINE_BYTES_MAX (16 * 1024) /* larger ones are stored once, by digest */
-#define MESSAGE_BYTES_MAX (256 * 1024)      /* a task message, serialized */
+#define EVENT_BYTES_MAX (1024 * 1024)         /* one event as it arrives */
+#define EVENTS_BATCH_MAX 1000                 /* events in one request */
+#define PAYLOAD_BYTES_MAX (256 * 1024)        /* one input, output or result of an expression */
+#define PAYLOAD_INLINE_BYTES_MAX (16 * 1024)  /* larger ones are stored once, by digest */
+#define MESSAGE_BYTES_MAX (256 * 1024)        /* a task message, serialized */
 #define INSTANCE_BYTES_MAX (16 * 1024 * 1024) /* state of one instance: the arena that holds it */
 #define KEY_BYTES_MAX 256
 #define EVENT_ID_BYTES_MAX 256
@@ -51,8 +51,8 @@
 #define ROW_FLUSH_MS 200          /* a row is written at most this long after its record */
 #define HEARTBEAT_GRACE_MS 30000  /* least grace of running deadlines after a start */
 #define CACHE_BYTES_MAX (64 * 1024 * 1024) /* instances in memory */
-#define WAKE_WINDOW_MS 60000      /* wake-ups nearer than this are held in memory */
-#define WAKE_WINDOW_MAX 100000    /* and at most so many */
+#define WAKE_WINDOW_MS 60000               /* wake-ups nearer than this are held in memory */
+#define WAKE_WINDOW_MAX 100000             /* and at most so many */
 #define LIST_LIMIT_MAX 1000
 #define LIST_LIMIT_DEFAULT 100
 
@@ -65,8 +65,8 @@
 /* Queues (Amazon SQS's own where it has one) */
 #define QUEUES_MAX 10000
 #define QUEUE_NAME_BYTES_MAX 80
-#define QUEUE_WINDOW_MAX 10000       /* visible task messages of a queue held in memory */
-#define QUEUE_FOREIGN_MAX 1000000    /* stored foreign messages of a queue */
+#define QUEUE_WINDOW_MAX 10000    /* visible task messages of a queue held in memory */
+#define QUEUE_FOREIGN_MAX 1000000 /* stored foreign messages of a queue */
 #define QUEUE_INFLIGHT_MAX 120000
 #define QUEUE_BODY_BYTES_MAX (1024 * 1024)
 #define QUEUE_BATCH_MAX 10
@@ -87,9 +87,10 @@
 #define HTTP_IDLE_S_MAX 60
 #define HTTP_HEADER_BYTES_MAX (32 * 1024)
 #define HTTP_BODY_BYTES_MAX (4 * 1024 * 1024) /* a request's; an event's own limit is smaller */
-#define HTTP_INFLIGHT_BYTES_MAX (64 * 1024 * 1024) /* bodies being read, all together; more: 503 */
-#define STREAMS_MAX 1000 /* open event streams */
-#define STREAM_BYTES_MAX (1024 * 1024) /* of one stream, not yet read by its client */
+#define HTTP_INFLIGHT_BYTES_MAX (64 * 1024 * 1024) /* bodies being read, all together; more: 503   \
+                                                    */
+#define STREAMS_MAX 1000                           /* open event streams */
+#define STREAM_BYTES_MAX (1024 * 1024)             /* of one stream, not yet read by its client */
 #define START_WAIT_S_MAX 60 /* how long the answer to a start may wait for the end */
 
 /* Memory of one unit of work (a request, a step) */

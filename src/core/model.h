@@ -137,11 +137,11 @@ const struct field *model_fields(enum scope scope, uint32_t *count);
 int model_find_field(enum scope scope, struct slice name);
 
 /* Clocks: a task's change to SCHEDULED sets sent_at, and first_at where it is 0, and clears
- * started_at, alive_at, retry_at, finished_at; to RUNNING sets started_at and alive_at; to COMPLETED,
- * FAILED, CANCELLED sets finished_at; to PENDING clears all. A stage's: ACTIVE sets started_at where
- * it is 0 and clears finished_at, COMPLETED and FAILED set finished_at, PENDING clears both. The
- * instance's: RUNNING sets started_at where it is 0 and clears finished_at and paused_at; PAUSED sets
- * paused_at; a finished one sets finished_at. */
+ * started_at, alive_at, retry_at, finished_at; to RUNNING sets started_at and alive_at; to
+ * COMPLETED, FAILED, CANCELLED sets finished_at; to PENDING clears all. A stage's: ACTIVE sets
+ * started_at where it is 0 and clears finished_at, COMPLETED and FAILED set finished_at, PENDING
+ * clears both. The instance's: RUNNING sets started_at where it is 0 and clears finished_at and
+ * paused_at; PAUSED sets paused_at; a finished one sets finished_at. */
 
 /* A blank instance of a template: everything PENDING, generation 1, attempt 0. */
 struct instance *instance_new(struct arena *a, struct slice id, const struct template *t);
@@ -166,7 +166,8 @@ int64_t instance_wake_at(const struct instance *i, int64_t grace_from_ms);
  * "retry") in *what when it is not NULL. */
 int64_t instance_task_wake_at(const struct instance *i, uint32_t task, int64_t grace_from_ms,
                               const char **what);
-/* Whether the task's current attempt has a message in a work queue: out, unanswered, not deleted. */
+/* Whether the task's current attempt has a message in a work queue: out, unanswered, not deleted.
+ */
 bool instance_has_message(const struct instance *i, uint32_t task);
 /* Whether a human can answer it now: what the inbox shows. */
 bool instance_is_in_inbox(const struct instance *i, uint32_t task);

@@ -1,5 +1,6 @@
-/* Records: what is stored of an event for ever. Before: step's outcome. After: the store appends the
- * bytes, and a load folds them. The bytes are hashed into a chain; nothing here stores anything. */
+/* Records: what is stored of an event for ever. Before: step's outcome. After: the store appends
+ * the bytes, and a load folds them. The bytes are hashed into a chain; nothing here stores
+ * anything. */
 #include "core/record_int.h"
 
 #include "base/arena.h"
@@ -92,8 +93,8 @@ static void put_data(struct json_out *o, const struct event *e, const struct out
                      struct payload_list *payloads)
 {
     bool is_lost = out->verdict != VERDICT_APPLIED;
-    bool has_content = e->input.len > 0 || e->output.len > 0 || e->error.len > 0 ||
-                       e->message.len > 0;
+    bool has_content =
+        e->input.len > 0 || e->output.len > 0 || e->error.len > 0 || e->message.len > 0;
     if (!e->only && !(is_lost && has_content))
         return;
     json_key(o, "data");

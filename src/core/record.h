@@ -3,8 +3,8 @@
  *
  *   {"f":1,"seq":5,"at":1764000000000,"event":"TaskCompleted","verdict":"applied","id":"…",
  *    "sum":"9c0ffee0","source":"sqs","actor":"…","task":"make_food","generation":1,"attempt":1,
- *    "reason":"…","why":"…","data":{…},"count":3,"changes":[{"path":"tasks.make_food.status","to":"COMPLETED"}],
- *    "state":{…},"prev":"…"}
+ *    "reason":"…","why":"…","data":{…},"count":3,
+ *    "changes":[{"path":"tasks.make_food.status","to":"COMPLETED"}],"state":{…},"prev":"…"}
  *
  * Members without a value are left out. `data` is what the event brought, where the changes do not
  * already say it. `count` counts identical repeats. `state` is the full state every SNAPSHOT_EVERY
@@ -81,8 +81,8 @@ enum err record_fold(struct arena *a, struct instance *i, const struct record *r
 struct slice record_changes_json(struct arena *a, const struct instance *before,
                                  const struct record *r, const struct payload_list *payloads);
 
-/* The instance's full state for its row, with seq, time and hash of its last record. (The `state` in
- * a snapshot record is the same without the hash, which is the record's own.) */
+/* The instance's full state for its row, with seq, time and hash of its last record. (The `state`
+ * in a snapshot record is the same without the hash, which is the record's own.) */
 struct slice state_encode(struct arena *a, const struct instance *i, struct payload_list *payloads);
 /* `json` as state_encode wrote it, into an instance whose texts live in i's arena. */
 enum err state_decode(struct arena *a, struct slice json, struct instance *i,
@@ -91,8 +91,7 @@ enum err state_refs(struct arena *a, struct slice json, struct payload_list *out
 /* The template and version that a state or a first record names, before the template is at hand. */
 enum err state_template(struct arena *a, struct slice json, struct slice *name,
                         int64_t *version) MUST_USE;
-enum err record_template(const struct record *first, struct slice *name,
-                         int64_t *version) MUST_USE;
+enum err record_template(const struct record *first, struct slice *name, int64_t *version) MUST_USE;
 
 /* The path of a change, e.g. "tasks.make_food.status", "stages.order.status", "status". */
 struct slice record_path(struct arena *a, const struct template *t, const struct change *c);

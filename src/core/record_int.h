@@ -19,12 +19,10 @@ void value_put_ref(struct json_out *o, struct value v, struct payload_list *payl
 /* Reads {"ref":HEX,…}; false: it is not there or not a digest. */
 bool value_take_ref(yyjson_val *holder, uint8_t digest[SHA256_BYTES]);
 /* The text of a payload, JSON null when it is not at hand: it was erased. */
-struct slice value_payload(const struct payload_list *payloads,
-                           const uint8_t digest[SHA256_BYTES]);
+struct slice value_payload(const struct payload_list *payloads, const uint8_t digest[SHA256_BYTES]);
 
 /* "tasks.make_food.status" to scope, index and field. ERR_CORRUPT: of no such thing. */
-enum err value_find_path(const struct template *t, struct slice path,
-                         struct change *out) MUST_USE;
+enum err value_find_path(const struct template *t, struct slice path, struct change *out) MUST_USE;
 
 /* The body of a state without its head and hash; opens and closes its own members. */
 void state_put(struct json_out *o, const struct instance *i, struct payload_list *payloads);

@@ -15,7 +15,8 @@ static bool is_excluded(const struct retry *r, struct slice error)
     return false;
 }
 
-/* delay * backoff^(tries - 1), at most the cap. Grows in doubles: beyond 2^53 it is capped anyway. */
+/* delay * backoff^(tries - 1), at most the cap. Grows in doubles: beyond 2^53 it is capped anyway.
+ */
 static int64_t grown_delay_ms(const struct retry *r, int64_t tries)
 {
     double delay_ms = (double)r->delay_ms;

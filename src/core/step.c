@@ -69,7 +69,10 @@ static step_rule by_task;
 
 /* What an event means by the status of its instance. Rows: events; columns: the instance.
  *   NONE (there is none yet), RUNNING, PAUSED, COMPLETED, FAILED, CANCELLED */
-#define ROW(...) {__VA_ARGS__}
+#define ROW(...)                                                                                   \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 static step_rule *const by_instance_table[EVENT_KIND_COUNT][INSTANCE_STATUS_COUNT] = {
     [EVENT_START] = ROW(rule_start, rule_start_again, rule_start_again, rule_start_again,
                         rule_start_again, rule_start_again),
@@ -79,27 +82,27 @@ static step_rule *const by_instance_table[EVENT_KIND_COUNT][INSTANCE_STATUS_COUN
     [EVENT_FAILED] = ROW(rule_unknown, by_task, by_task, by_task, by_task, rule_stale),
     [EVENT_PENDING] = ROW(rule_unknown, by_task, by_task, by_task, by_task, rule_stale),
     [EVENT_MESSAGE_DELETED] = ROW(rule_unknown, by_task, by_task, by_task, by_task, rule_stale),
-    [EVENT_PAUSE] = ROW(rule_unknown, rule_pause, rule_already, rule_refused, rule_refused,
-                        rule_refused),
-    [EVENT_RESUME] = ROW(rule_unknown, rule_already, rule_resume, rule_refused, rule_refused,
-                         rule_refused),
-    [EVENT_CANCEL] = ROW(rule_unknown, rule_cancel, rule_cancel, rule_refused, rule_cancel,
-                         rule_already),
+    [EVENT_PAUSE] =
+        ROW(rule_unknown, rule_pause, rule_already, rule_refused, rule_refused, rule_refused),
+    [EVENT_RESUME] =
+        ROW(rule_unknown, rule_already, rule_resume, rule_refused, rule_refused, rule_refused),
+    [EVENT_CANCEL] =
+        ROW(rule_unknown, rule_cancel, rule_cancel, rule_refused, rule_cancel, rule_already),
     [EVENT_REPLAY_TASK] = ROW(rule_unknown, rule_replay_task, rule_replay_task, rule_replay_task,
                               rule_replay_task, rule_replay_task),
     [EVENT_REPLAY_STAGE] = ROW(rule_unknown, rule_replay_stage, rule_replay_stage,
                                rule_replay_stage, rule_replay_stage, rule_replay_stage),
-    [EVENT_WAKE] = ROW(rule_nothing, rule_wake, rule_wake, rule_nothing, rule_nothing,
-                       rule_nothing),
+    [EVENT_WAKE] =
+        ROW(rule_nothing, rule_wake, rule_wake, rule_nothing, rule_nothing, rule_nothing),
 };
 
 /* What a word about an attempt means by the status of its task, when it is about the current one.
  *   PENDING, SCHEDULED, RUNNING, RETRYING, COMPLETED, FAILED, CANCELLED */
 static step_rule *const by_task_table[EVENT_KIND_COUNT][TASK_STATUS_COUNT] = {
-    [EVENT_STARTED] = ROW(rule_ended, rule_begin, rule_repeated, rule_ended, rule_ended,
-                          rule_ended, rule_ended),
-    [EVENT_HEARTBEAT] = ROW(rule_ended, rule_begin, rule_beat, rule_ended, rule_ended, rule_ended,
-                            rule_ended),
+    [EVENT_STARTED] =
+        ROW(rule_ended, rule_begin, rule_repeated, rule_ended, rule_ended, rule_ended, rule_ended),
+    [EVENT_HEARTBEAT] =
+        ROW(rule_ended, rule_begin, rule_beat, rule_ended, rule_ended, rule_ended, rule_ended),
     [EVENT_COMPLETED] = ROW(rule_ended, rule_complete, rule_complete, rule_ended, rule_repeated,
                             rule_ended, rule_ended),
     [EVENT_FAILED] = ROW(rule_ended, rule_fail, rule_fail, rule_failed_again, rule_ended,

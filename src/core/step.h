@@ -38,8 +38,9 @@ struct step_time {
 };
 
 /* Steps `work`, a working copy (instance_borrow): on return it is the state after the outcome, with
- * texts borrowed from the event and the arena. A StartWorkflow on a blank instance (seq 0) makes it.
- * seq, hash and the ring of recent events are advanced by the record (core/record.h), not here. */
+ * texts borrowed from the event and the arena. A StartWorkflow on a blank instance (seq 0) makes
+ * it. seq, hash and the ring of recent events are advanced by the record (core/record.h), not here.
+ */
 void step(struct arena *a, struct instance *work, const struct event *e, struct step_time time,
           struct outcome *out);
 

@@ -11,8 +11,7 @@ static void set_deadline(struct step_context *c)
 {
     int64_t timeout_ms = c->i->template->timeout_ms;
     if (timeout_ms > 0)
-        step_set_number(c, SCOPE_INSTANCE, 0, "deadline_at",
-                        time_add(c->out->at_ms, timeout_ms));
+        step_set_number(c, SCOPE_INSTANCE, 0, "deadline_at", time_add(c->out->at_ms, timeout_ms));
 }
 
 void rule_start(struct step_context *c)
@@ -82,8 +81,7 @@ static void thaw(struct step_context *c, int64_t by_ms)
         shift(c, k, "retry_at", by_ms);
     }
     if (c->i->deadline_at_ms > 0)
-        step_set_number(c, SCOPE_INSTANCE, 0, "deadline_at",
-                        time_add(c->i->deadline_at_ms, by_ms));
+        step_set_number(c, SCOPE_INSTANCE, 0, "deadline_at", time_add(c->i->deadline_at_ms, by_ms));
 }
 
 /* A task that failed for good while the instance was paused fails the instance now. */
@@ -160,8 +158,8 @@ void rule_wake(struct step_context *c)
     }
     for (uint32_t k = 0; k < i->template->task_count; k++)
         wake_task(c, k, &reason);
-    bool does_time_run = i->status == INSTANCE_RUNNING ||
-                         (i->status == INSTANCE_PAUSED && i->timers == TIMERS_RUN);
+    bool does_time_run =
+        i->status == INSTANCE_RUNNING || (i->status == INSTANCE_PAUSED && i->timers == TIMERS_RUN);
     if (does_time_run && i->deadline_at_ms > 0 && i->deadline_at_ms <= c->out->at_ms) {
         text_put_c(&reason, reason.len > 0 ? ", the workflow's timeout" : "the workflow's timeout");
         settle_fail_instance(c, SLICE("Timeout.workflow"),

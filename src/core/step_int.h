@@ -1,5 +1,5 @@
-/* Inside step: what its rules share. A rule reads the working copy and the event, says what it wants
- * through the verbs below, and calls settle when something may be able to start. */
+/* Inside step: what its rules share. A rule reads the working copy and the event, says what it
+ * wants through the verbs below, and calls settle when something may be able to start. */
 #ifndef SWM_CORE_STEP_INT_H
 #define SWM_CORE_STEP_INT_H
 

@@ -101,8 +101,8 @@ int template_find_stage(const struct template *t, struct slice name);
 int template_find_task(const struct template *t, int stage, struct slice name);
 
 /* Differences from `from` to `to`, by stages and tasks, as JSON:
- * [{"path":"stages.prepare.tasks.make_food.retry","change":"added|removed|changed","from":…,"to":…}]
- */
+ * [{"path":"stages.prepare.tasks.make_food.retry","change":"added, removed or changed",
+ *   "from":…,"to":…}] */
 struct slice template_diff(struct arena *a, const struct template *from, const struct template *to);
 
 /* The JSON Schema of the template language (static text), and "file:line:column: message". */

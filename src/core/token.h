@@ -1,6 +1,6 @@
-/* Tokens and ids of a task's attempt. A token names instance, task, item, generation and attempt and
- * carries a MAC over them: it cannot be forged, is made when a message is made, and is never stored.
- * Pure: the key is an argument. */
+/* Tokens and ids of a task's attempt. A token names instance, task, item, generation and attempt
+ * and carries a MAC over them: it cannot be forged, is made when a message is made, and is never
+ * stored. Pure: the key is an argument. */
 #ifndef SWM_CORE_TOKEN_H
 #define SWM_CORE_TOKEN_H
 

@@ -94,8 +94,7 @@ void payload_add(struct arena *a, struct payload_list *l, struct slice text,
     p->text = text;
 }
 
-const struct payload *payload_find(const struct payload_list *l,
-                                   const uint8_t digest[SHA256_BYTES])
+const struct payload *payload_find(const struct payload_list *l, const uint8_t digest[SHA256_BYTES])
 {
     for (uint32_t k = 0; k < l->count; k++)
         if (memcmp(l->items[k].digest, digest, SHA256_BYTES) == 0)
@@ -117,8 +116,7 @@ bool value_take_ref(yyjson_val *holder, uint8_t digest[SHA256_BYTES])
     return hex_decode(json_get_text(holder, "ref"), digest, SHA256_BYTES);
 }
 
-struct slice value_payload(const struct payload_list *payloads,
-                           const uint8_t digest[SHA256_BYTES])
+struct slice value_payload(const struct payload_list *payloads, const uint8_t digest[SHA256_BYTES])
 {
     const struct payload *p = payload_find(payloads, digest);
     return p == NULL || p->text.at == NULL ? SLICE("null") : p->text;

@@ -23,8 +23,8 @@ static int64_t with_grace(int64_t at_ms, const struct task *t, int64_t grace_fro
 {
     if (grace_from_ms == 0)
         return at_ms;
-    int64_t grace_ms = t->timeout.heartbeat_ms > HEARTBEAT_GRACE_MS ? t->timeout.heartbeat_ms
-                                                                    : HEARTBEAT_GRACE_MS;
+    int64_t grace_ms =
+        t->timeout.heartbeat_ms > HEARTBEAT_GRACE_MS ? t->timeout.heartbeat_ms : HEARTBEAT_GRACE_MS;
     int64_t least_ms = time_add(grace_from_ms, grace_ms);
     return at_ms > least_ms ? at_ms : least_ms;
 }
@@ -45,15 +45,13 @@ static void add_started(struct due *d, const struct task *t, const struct task_s
                         int64_t grace_from_ms)
 {
     if (t->timeout.running_ms > 0)
-        take_earlier(d,
-                     with_grace(time_add(s->started_at_ms, t->timeout.running_ms), t,
-                                grace_from_ms),
-                     "running");
+        take_earlier(
+            d, with_grace(time_add(s->started_at_ms, t->timeout.running_ms), t, grace_from_ms),
+            "running");
     if (t->timeout.heartbeat_ms > 0) {
         int64_t alive_ms = s->alive_at_ms > s->heard_at_ms ? s->alive_at_ms : s->heard_at_ms;
-        take_earlier(
-            d, with_grace(time_add(alive_ms, t->timeout.heartbeat_ms), t, grace_from_ms),
-            "heartbeat");
+        take_earlier(d, with_grace(time_add(alive_ms, t->timeout.heartbeat_ms), t, grace_from_ms),
+                     "heartbeat");
     }
 }
 
@@ -76,8 +74,8 @@ int64_t instance_task_wake_at(const struct instance *i, uint32_t task, int64_t g
             add_started(&d, t, s, grace_from_ms);
         else if (s->status == TASK_RETRYING && i->status == INSTANCE_RUNNING)
             take_earlier(&d, s->retry_at_ms, "retry");
-        bool is_unfinished = task_status_is_out((enum task_status)s->status) ||
-                             s->status == TASK_RETRYING;
+        bool is_unfinished =
+            task_status_is_out((enum task_status)s->status) || s->status == TASK_RETRYING;
         if (is_unfinished && t->timeout.total_ms > 0)
             take_earlier(&d, time_add(s->first_at_ms, t->timeout.total_ms), "total");
     }

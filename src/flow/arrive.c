@@ -11,9 +11,9 @@
 
 static void copy_texts(struct arena *a, struct event *e)
 {
-    struct slice *const texts[] = {&e->id,       &e->source, &e->actor, &e->reason, &e->token,
-                                   &e->instance, &e->template, &e->key, &e->stage,  &e->task,
-                                   &e->input,    &e->output, &e->error, &e->message};
+    struct slice *const texts[] = {&e->id,       &e->source,   &e->actor, &e->reason, &e->token,
+                                   &e->instance, &e->template, &e->key,   &e->stage,  &e->task,
+                                   &e->input,    &e->output,   &e->error, &e->message};
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
         *texts[k] = slice_copy(a, *texts[k]);
 }
@@ -85,7 +85,8 @@ void arrive_at(struct flow *f, struct entry *e, struct arrival *v)
         entry_run_later(f, e);
 }
 
-/* --- which instance a text means --------------------------------------------------------------- */
+/* --- which instance a text means ---------------------------------------------------------------
+ */
 
 struct search { /* a key that is looked up in the store */
     struct flow *f;
@@ -233,9 +234,10 @@ void seek(struct flow *f, struct slice text, struct slice template, seek_found *
     seek_by_key(f, text, template, found, context);
 }
 
-/* --- starts ------------------------------------------------------------------------------------ */
+/* --- starts ------------------------------------------------------------------------------------
+ */
 
-struct way { /* where an arrival goes */
+struct way {              /* where an arrival goes */
     enum verdict verdict; /* not applied: to the sys chain, with this */
     struct slice why;
     const struct template *template;
@@ -386,11 +388,7 @@ void flow_arrive(struct flow *f, const struct event *e, flow_reply *reply, void 
     arrive_again(f, v);
 }
 
-struct bad { /* bytes that are no event, and why; kept in short */
-    struct slice reason, body;
-};
-
-static bool keep_bad(struct flow *f, struct arrival *v, struct bad *b)
+static bool keep_bad(struct flow *f, struct arrival *v, struct flow_bad *b)
 {
     jmp_buf edge;
     v->arena.edge = &edge;
@@ -406,12 +404,12 @@ static bool keep_bad(struct flow *f, struct arrival *v, struct bad *b)
     return true;
 }
 
-void flow_arrive_bad(struct flow *f, const struct event *e, enum verdict verdict,
-                     struct slice reason, struct slice body, flow_reply *reply, void *context)
+void flow_arrive_bad(struct flow *f, const struct event *e, const struct flow_bad *bad,
+                     flow_reply *reply, void *context)
 {
     struct flow_answer answer = {.err = flow_refusal(f)};
     struct arrival *v = answer.err == ERR_NONE ? arrival_new(e, reply, context) : NULL;
-    struct bad b = {reason, body};
+    struct flow_bad b = *bad;
     if (answer.err == ERR_NONE && (v == NULL || !keep_bad(f, v, &b)))
         answer.err = ERR_MEMORY;
     if (answer.err != ERR_NONE) {
@@ -423,5 +421,5 @@ void flow_arrive_bad(struct flow *f, const struct event *e, enum verdict verdict
         return;
     }
     f->arrivals_in_flight++;
-    sys_add(f, v, verdict, b.reason, b.body);
+    sys_add(f, v, b.verdict, b.reason, b.body);
 }

@@ -51,7 +51,8 @@ bool flow_template_applied(const struct flow *f, const struct template *t, int64
     return true;
 }
 
-/* --- the maps ---------------------------------------------------------------------------------- */
+/* --- the maps ----------------------------------------------------------------------------------
+ */
 
 static void free_version(struct version *v)
 {
@@ -97,7 +98,8 @@ static enum err add_version(struct flow *f, struct version *v)
     return ERR_NONE;
 }
 
-/* --- parsing ----------------------------------------------------------------------------------- */
+/* --- parsing -----------------------------------------------------------------------------------
+ */
 
 struct parsing {
     struct version *version;
@@ -112,8 +114,8 @@ static enum err parse_within(struct parsing *p, struct slice file, struct slice 
     a->edge = &edge;
     if (setjmp(edge) != 0)
         return ERR_MEMORY;
-    enum err err = template_parse(a, slice_copy(a, file), slice_copy(a, source), &p->report,
-                                  &p->template);
+    enum err err =
+        template_parse(a, slice_copy(a, file), slice_copy(a, source), &p->report, &p->template);
     a->edge = NULL;
     return err;
 }
@@ -140,7 +142,14 @@ static bool keep_actor(struct version *v, struct slice actor)
     return true;
 }
 
-/* --- loading at the start ---------------------------------------------------------------------- */
+/* --- loading at the start ----------------------------------------------------------------------
+ */
+
+static bool is_digest(const struct template *t, struct slice hex)
+{
+    uint8_t digest[SHA256_BYTES];
+    return hex_decode(hex, digest, sizeof digest) && memcmp(digest, t->digest, sizeof digest) == 0;
+}
 
 static enum err take_stored(struct flow *f, const struct store_template *t)
 {
@@ -148,7 +157,7 @@ static enum err take_stored(struct flow *f, const struct store_template *t)
     enum err err = parse(&p, t->name, t->source);
     const struct family *family = err == ERR_NONE ? map_find(&f->families, t->name) : NULL;
     int64_t expected = family == NULL ? 1 : (int64_t)family->count + 1;
-    if (err == ERR_NONE && t->version != expected)
+    if (err == ERR_NONE && (t->version != expected || !is_digest(p.template, t->digest_hex)))
         err = ERR_CORRUPT;
     if (err == ERR_NONE) {
         p.template->version = (uint32_t)t->version;
@@ -157,8 +166,8 @@ static enum err take_stored(struct flow *f, const struct store_template *t)
     }
     if (err == ERR_NONE)
         return err;
-    log_line(LOG_ERROR, "flow", "template %.*s version %lld cannot be read: %s",
-             SLICE_ARG(t->name), (long long)t->version, err_text(err));
+    log_line(LOG_ERROR, "flow", "template %.*s version %lld cannot be read: %s", SLICE_ARG(t->name),
+             (long long)t->version, err_text(err));
     free_version(p.version);
     return err == ERR_INVALID ? ERR_CORRUPT : err;
 }
@@ -180,7 +189,8 @@ void catalog_load(struct flow *f)
         ask_submit(f, q);
 }
 
-/* --- applying ---------------------------------------------------------------------------------- */
+/* --- applying ----------------------------------------------------------------------------------
+ */
 
 static void answer(struct apply *p, enum err err, const struct template *t, bool created)
 {
@@ -225,7 +235,8 @@ static bool describe(struct arrival *v, const struct template *t, struct slice *
 static void record(struct flow *f, struct apply *p)
 {
     const struct template *t = p->version->template;
-    struct event e = {.kind = EVENT_TEMPLATE_APPLIED, .template = t->name, .actor = p->version->applied_by};
+    struct event e = {
+        .kind = EVENT_TEMPLATE_APPLIED, .template = t->name, .actor = p->version->applied_by};
     struct slice data;
     struct arrival *v = arrival_new(&e, NULL, NULL);
     if (v == NULL) {
@@ -289,8 +300,8 @@ static const char *alias_conflict(const struct flow *f, const struct template *t
 
 static void apply_one(struct flow *f, struct apply *p)
 {
-    const struct template *newest = p->err == ERR_NONE ? flow_template(f, p->template->name, 0)
-                                                       : NULL;
+    const struct template *newest =
+        p->err == ERR_NONE ? flow_template(f, p->template->name, 0) : NULL;
     if (p->err == ERR_NONE && alias_conflict(f, p->template) != NULL)
         p->err = ERR_EXISTS;
     bool is_same = p->err == ERR_NONE && newest != NULL &&
@@ -334,8 +345,8 @@ void catalog_drop(struct flow *f)
     map_drop(&f->aliases);
 }
 
-void flow_apply(struct flow *f, struct slice file, struct slice source, struct slice actor,
-                flow_apply_reply *reply, void *context)
+void flow_apply(struct flow *f, const struct flow_source *source, flow_apply_reply *reply,
+                void *context)
 {
     struct parsing parsing;
     struct apply *p = calloc(1, sizeof *p);
@@ -346,13 +357,13 @@ void flow_apply(struct flow *f, struct slice file, struct slice source, struct s
         reply(context, &refused);
         return;
     }
-    p->err = parse(&parsing, file, source);
+    p->err = parse(&parsing, source->file, source->text);
     p->version = parsing.version;
     p->template = parsing.template;
     p->report = parsing.report;
     p->reply = reply;
     p->context = context;
-    if (p->version != NULL && !keep_actor(p->version, actor))
+    if (p->version != NULL && !keep_actor(p->version, source->actor))
         p->err = ERR_MEMORY;
     list_append(&f->applies, &p->link);
 }

@@ -191,7 +191,8 @@ bool entry_is_here(const struct entry *e)
     return e->state != ENTRY_LOADING && e->i != NULL && e->i->seq > 0;
 }
 
-/* --- loading ----------------------------------------------------------------------------------- */
+/* --- loading -----------------------------------------------------------------------------------
+ */
 
 static enum err find_template(struct flow *f, struct arena *scratch, const struct store_request *r,
                               const struct template **out)
@@ -213,15 +214,16 @@ static enum err find_template(struct flow *f, struct arena *scratch, const struc
     return *out == NULL ? ERR_CORRUPT : ERR_NONE;
 }
 
-enum err entry_decode(struct flow *f, struct arena *scratch, struct arena *a, struct slice id,
-                      const struct store_request *r, const struct payload_list *payloads,
-                      struct instance **out)
+/* What LOAD found, as an instance in the entry's arena. */
+static enum err decode(struct flow *f, struct entry *e, const struct store_request *r,
+                       const struct payload_list *payloads)
 {
     const struct template *t;
+    struct arena *scratch = &f->scratch;
     enum err err = find_template(f, scratch, r, &t);
     if (err != ERR_NONE)
         return err;
-    struct instance *i = instance_new(a, id, t);
+    struct instance *i = instance_new(&e->arena, e->id, t);
     if (r->row_count > 0)
         err = state_decode(scratch, r->rows[0].state, i, payloads);
     for (uint32_t k = 0; k < r->record_count && err == ERR_NONE; k++) {
@@ -230,7 +232,7 @@ enum err entry_decode(struct flow *f, struct arena *scratch, struct arena *a, st
         if (err == ERR_NONE)
             err = record_fold(scratch, i, &record, payloads);
     }
-    *out = i;
+    e->i = i;
     return err;
 }
 
@@ -320,7 +322,7 @@ static enum err build(struct flow *f, struct entry *e, struct ask *load,
     e->arena.edge = f->scratch.edge = &edge;
     enum err err = ERR_MEMORY;
     if (setjmp(edge) == 0)
-        err = entry_decode(f, &f->scratch, &e->arena, e->id, &load->r, payloads, &e->i);
+        err = decode(f, e, &load->r, payloads);
     e->arena.edge = f->scratch.edge = NULL;
     if (err != ERR_NONE) {
         e->i = NULL;
@@ -447,7 +449,8 @@ void entry_reload(struct flow *f, struct entry *e)
     entry_load(f, e);
 }
 
-/* --- making room ------------------------------------------------------------------------------- */
+/* --- making room -------------------------------------------------------------------------------
+ */
 
 static bool can_drop(const struct entry *e)
 {

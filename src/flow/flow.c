@@ -21,7 +21,8 @@ uint64_t flow_random(struct flow *f)
     return z ^ z >> 31;
 }
 
-/* --- questions to the store -------------------------------------------------------------------- */
+/* --- questions to the store --------------------------------------------------------------------
+ */
 
 struct ask *ask_new(struct flow *f, enum store_op op, ask_done *done)
 {
@@ -67,7 +68,8 @@ static void collect(struct flow *f)
     } while (count == COMPLETIONS_PER_CALL);
 }
 
-/* --- opening and starting ---------------------------------------------------------------------- */
+/* --- opening and starting ----------------------------------------------------------------------
+ */
 
 static bool name_node(struct flow *f)
 {
@@ -109,7 +111,7 @@ enum err flow_open(const struct flow_config *config, struct flow **out)
     map_init(&f->far_wakes, flow_random(f));
     map_init(&f->places, flow_random(f));
     heap_init(&f->wakes);
-    struct list *const lists[] = {&f->applies, &f->run,         &f->lru,           &f->dirty,
+    struct list *const lists[] = {&f->applies, &f->run,         &f->lru,          &f->dirty,
                                   &f->asks,    &f->sys_pending, &f->flush_waiters};
     for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
         list_init(lists[k]);
@@ -154,8 +156,8 @@ static enum err read_behind_one(struct flow *f, struct slice id, uint64_t folded
     return ERR_NONE;
 }
 
-/* Instances whose records the rows do not have yet, page by page; each is loaded, and so comes to be
- * written behind. */
+/* Instances whose records the rows do not have yet, page by page; each is loaded, and so comes to
+ * be written behind. */
 static void behind_read(struct flow *f, struct ask *q)
 {
     enum err err = q->r.err;
@@ -235,7 +237,8 @@ void flow_start_step_done(struct flow *f, enum err err)
     if (f->start_step == sizeof steps / sizeof *steps) {
         f->state = FLOW_READY;
         f->window_next_ms = f->now_ms;
-        f->grace_from_ms = f->last_pos > 0 ? f->now_ms : 0; /* nothing was missed before the first */
+        f->grace_from_ms =
+            f->last_pos > 0 ? f->now_ms : 0; /* nothing was missed before the first */
         return;
     }
     steps[f->start_step++](f);
@@ -248,7 +251,8 @@ void flow_start(struct flow *f, int64_t now_ms)
     flow_start_step_done(f, ERR_NONE);
 }
 
-/* --- the round --------------------------------------------------------------------------------- */
+/* --- the round ---------------------------------------------------------------------------------
+ */
 
 static void run_entries(struct flow *f)
 {
@@ -297,7 +301,8 @@ bool flow_is_idle(const struct flow *f)
            f->arrivals_in_flight == 0 && !f->is_applying;
 }
 
-/* --- closing ----------------------------------------------------------------------------------- */
+/* --- closing -----------------------------------------------------------------------------------
+ */
 
 static void drop_arrivals(struct flow *f, struct list *l)
 {

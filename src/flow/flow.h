@@ -23,7 +23,7 @@ struct flow_config {
     struct slice node;   /* this node's name: its chain is "_sys:NODE" */
     uint64_t seed;       /* of hash tables and generated ids; random in production */
     uint8_t fresh_key[SHA256_BYTES]; /* the tokens' key if the store has none yet; random */
-    size_t cache_bytes_max; /* 0: CACHE_BYTES_MAX */
+    size_t cache_bytes_max;          /* 0: CACHE_BYTES_MAX */
     /* Called after each durable record, in order of position, for streams. May be NULL. */
     void (*tell)(void *context, struct slice instance, const struct store_record *r);
     void *tell_context;
@@ -48,7 +48,8 @@ typedef void flow_reply(void *context, const struct flow_answer *answer);
 enum err flow_open(const struct flow_config *config, struct flow **out) MUST_USE;
 void flow_set_queue(struct flow *f, struct queue *q);
 /* Reads what a start needs (keys, templates, the sys chain, instances whose rows are behind, the
- * window of wake-ups and messages). Call flow_round until flow_is_ready; ERR in flow_start_error. */
+ * window of wake-ups and messages). Call flow_round until flow_is_ready; ERR in flow_start_error.
+ */
 void flow_start(struct flow *f, int64_t now_ms);
 bool flow_is_ready(const struct flow *f);
 enum err flow_start_error(const struct flow *f);
@@ -61,9 +62,13 @@ void flow_close(struct flow *f);
 /* An event in. `e` is copied. reply may be NULL. The answer may come before this returns only for
  * ERR_OVERLOAD, ERR_CLOSING and ERR_MEMORY. */
 void flow_arrive(struct flow *f, const struct event *e, flow_reply *reply, void *context);
-/* Bytes that are no event: recorded in the sys chain with this verdict (invalid, too_large). */
-void flow_arrive_bad(struct flow *f, const struct event *e, enum verdict verdict,
-                     struct slice reason, struct slice body, flow_reply *reply, void *context);
+/* Bytes that are no event: recorded in the sys chain. `e` has what is known of them. */
+struct flow_bad {
+    enum verdict verdict;      /* invalid, too_large */
+    struct slice reason, body; /* why; the bytes, kept in short */
+};
+void flow_arrive_bad(struct flow *f, const struct event *e, const struct flow_bad *bad,
+                     flow_reply *reply, void *context);
 void flow_round(struct flow *f, int64_t now_ms);
 int64_t flow_next(const struct flow *f); /* TIME_NEVER: nothing to do until something arrives */
 
@@ -75,8 +80,12 @@ struct flow_applied {
     bool created;
 };
 typedef void flow_apply_reply(void *context, const struct flow_applied *answer);
-void flow_apply(struct flow *f, struct slice file, struct slice source, struct slice actor,
-                flow_apply_reply *reply, void *context);
+struct flow_source {
+    struct slice file; /* for messages only */
+    struct slice text, actor;
+};
+void flow_apply(struct flow *f, const struct flow_source *source, flow_apply_reply *reply,
+                void *context);
 /* version 0: the newest. By name or alias. NULL: none. Valid until flow_close. */
 const struct template *flow_template(const struct flow *f, struct slice name, int64_t version);
 /* All templates' newest versions: iterate with *cursor = 0 until NULL. */
@@ -101,9 +110,9 @@ enum flow_read {
 };
 struct flow_query {
     enum flow_read what;
-    struct slice id;  /* an instance id, a key, or "template/key" */
-    uint64_t at_seq;  /* SHOW, GRAPH: 0 now */
-    int64_t at_ms;    /* SHOW, GRAPH: 0 now */
+    struct slice id;    /* an instance id, a key, or "template/key" */
+    uint64_t at_seq;    /* SHOW, GRAPH: 0 now */
+    int64_t at_ms;      /* SHOW, GRAPH: 0 now */
     struct slice after; /* EVENTS: a seq; FEED, LIST: a cursor */
     bool newest_first;  /* EVENTS, FEED */
     uint32_t limit;

@@ -2,9 +2,9 @@
  *
  *   flow.c        opens, starts, drives, ends          catalog.c     templates in memory
  *   arrive.c      events in: which instance is meant   entry.c       the cache of instances
- *   scheduler.c   step and commit                      relay.c       after the commit: tell everybody
- *   supervisor.c  due wake-ups, rows behind            sys.c         arrivals that name no instance
- *   query*.c      reads
+ *   scheduler.c   step and commit                      relay.c       after the commit: tell
+ * everybody supervisor.c  due wake-ups, rows behind            sys.c         arrivals that name no
+ * instance query*.c      reads
  */
 #ifndef SWM_FLOW_FLOW_INT_H
 #define SWM_FLOW_FLOW_INT_H
@@ -21,7 +21,8 @@
 struct entry;
 struct ask;
 
-/* --- a question to the store ------------------------------------------------------------------- */
+/* --- a question to the store -------------------------------------------------------------------
+ */
 
 typedef void ask_done(struct flow *f, struct ask *q);
 
@@ -39,7 +40,8 @@ struct ask *ask_new(struct flow *f, enum store_op op, ask_done *done); /* NULL: 
 void ask_submit(struct flow *f, struct ask *q);
 void ask_free(struct ask *q);
 
-/* --- an event on its way ----------------------------------------------------------------------- */
+/* --- an event on its way -----------------------------------------------------------------------
+ */
 
 struct arrival {
     struct link link;
@@ -50,12 +52,13 @@ struct arrival {
     struct outcome out; /* in the sys chain: its verdict */
     struct slice data;  /* there: what came, as JSON */
     void (*own_done)(struct flow *f, void *context, enum err err); /* there: no sender to answer */
-    bool is_forwarded; /* a start that another instance's key sent to that instance */
-    bool is_key_tried; /* what names the instance was looked up as an id first */
+    bool is_forwarded;              /* a start that another instance's key sent to that instance */
+    bool is_key_tried;              /* what names the instance was looked up as an id first */
     char blocked_by[HASH_ID_CHARS]; /* a reopening that another open instance forbids: its id */
 };
 
-/* --- an instance in memory --------------------------------------------------------------------- */
+/* --- an instance in memory ---------------------------------------------------------------------
+ */
 
 enum entry_state {
     ENTRY_LOADING,    /* nothing is known yet */
@@ -92,8 +95,8 @@ struct entry {
     struct heap_entry wake;
     bool must_load; /* it was in memory: not being able to read it must not forget it */
     bool is_wake_pending, is_flushing, has_ready_rows, is_repeat_due;
-    bool is_row_in_commit;   /* the commit in flight brings a newer row than a flush could */
-    uint64_t row_rev;        /* what the row has folded in */
+    bool is_row_in_commit;    /* the commit in flight brings a newer row than a flush could */
+    uint64_t row_rev;         /* what the row has folded in */
     uint64_t first_dirty_pos; /* of the first record that it has not */
     uint64_t dirty_stamp;     /* order of becoming dirty */
     int64_t dirty_at_ms;
@@ -109,7 +112,8 @@ struct far_wake {
     struct slice id;
 };
 
-/* --- templates --------------------------------------------------------------------------------- */
+/* --- templates ---------------------------------------------------------------------------------
+ */
 
 struct version {
     struct arena arena;
@@ -124,7 +128,8 @@ struct family { /* all versions of one name */
     uint32_t count, capacity;
 };
 
-/* --- the engine -------------------------------------------------------------------------------- */
+/* --- the engine --------------------------------------------------------------------------------
+ */
 
 enum flow_state { FLOW_STARTING, FLOW_READY, FLOW_DRAINING, FLOW_CLOSING };
 
@@ -163,14 +168,14 @@ struct flow {
     uint64_t sys_surplus;
 
     uint64_t last_pos;
-    uint64_t stated_pos; /* up to here the store knows that rows have everything */
+    uint64_t stated_pos;             /* up to here the store knows that rows have everything */
     uint64_t stamps, flushing_stamp; /* of what became dirty; the first of what is being written */
     bool is_flushing;
     int64_t flush_after_ms;
     struct list flush_waiters; /* visits that run when every row is written */
 
     uint64_t arrivals_in_flight;
-    struct list asks;    /* in flight */
+    struct list asks; /* in flight */
     struct flow_stats stats;
 };
 
@@ -197,17 +202,13 @@ void entry_count(struct flow *f, struct entry *e); /* its arena has grown or shr
 /* It has nothing to do now: runs on when something waits, goes when it is of no instance. */
 void entry_rest(struct flow *f, struct entry *e);
 void entry_shrink_cache(struct flow *f);
-/* Decodes what LOAD found into an instance in `a`. */
-enum err entry_decode(struct flow *f, struct arena *scratch, struct arena *a, struct slice id,
-                      const struct store_request *r, const struct payload_list *payloads,
-                      struct instance **out) MUST_USE;
 
 /* arrive.c */
 struct arrival *arrival_new(const struct event *e, flow_reply *reply, void *context);
 void arrival_answer(struct flow *f, struct arrival *v, const struct flow_answer *answer);
 void arrival_fail(struct flow *f, struct arrival *v, enum err err);
 void arrive_at(struct flow *f, struct entry *e, struct arrival *v); /* pending there */
-void arrive_by_key(struct flow *f, struct arrival *v); /* what it names is no id */
+void arrive_by_key(struct flow *f, struct arrival *v);              /* what it names is no id */
 void arrive_again(struct flow *f, struct arrival *v); /* a start whose entry has gone */
 void arrive_unknown(struct flow *f, struct arrival *v, struct slice why);
 /* Which instance a text means ("ID", "KEY", "template/key"): calls found with its entry (loading or
@@ -228,7 +229,7 @@ struct commit { /* one commit of one instance in flight */
     struct instance *work;
     struct arrival *arrivals[COMMIT_EVENTS_MAX];
     struct outcome outcomes[COMMIT_EVENTS_MAX];
-    uint64_t seqs[COMMIT_EVENTS_MAX]; /* 0: not recorded */
+    uint64_t seqs[COMMIT_EVENTS_MAX];                /* 0: not recorded */
     const struct slice *replayed[COMMIT_EVENTS_MAX]; /* ids of the outcome's replayed tasks */
     uint32_t count;
     uint64_t repeats;   /* counted ones that one of the records stands for */

@@ -1,5 +1,6 @@
-/* What the queue driver asks: the text of a message that exists, and the names of more messages than
- * it holds. A text is made from the instance's state each time, so it can't disagree with it. */
+/* What the queue driver asks: the text of a message that exists, and the names of more messages
+ * than it holds. A text is made from the instance's state each time, so it can't disagree with it.
+ */
 #include "flow/flow_int.h"
 
 #include "core/message.h"
@@ -70,10 +71,11 @@ void flow_message(struct flow *f, const struct queue_message *q, flow_message_re
     entry_visit(f, e, &m->visit);
 }
 
-/* --- more than the driver holds ---------------------------------------------------------------- */
+/* --- more than the driver holds ----------------------------------------------------------------
+ */
 
-/* How far the rows of a queue have been offered. What is in flight is still among them, so that each
- * refill goes on from here and not from the start. */
+/* How far the rows of a queue have been offered. What is in flight is still among them, so that
+ * each refill goes on from here and not from the start. */
 struct place {
     size_t queue_len, cursor_len;
     char bytes[]; /* the queue's name, then the store's cursor */

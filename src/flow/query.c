@@ -43,7 +43,8 @@ static void finish(struct query *q, void (*part)(struct query *q, void *argument
     query_answer(q, err, err == ERR_NONE ? json_out_slice(&q->out) : SLICE_NONE);
 }
 
-/* --- lists and numbers ------------------------------------------------------------------------- */
+/* --- lists and numbers -------------------------------------------------------------------------
+ */
 
 void query_put_summary(struct json_out *o, const struct store_row *row)
 {
@@ -138,7 +139,8 @@ static void counts_read(struct flow *f, struct ask *a)
     finish(a->context, put_stats, a);
 }
 
-/* --- the feed ---------------------------------------------------------------------------------- */
+/* --- the feed ----------------------------------------------------------------------------------
+ */
 
 void query_put_record(struct json_out *o, const struct record *r, struct slice changes)
 {
@@ -175,12 +177,13 @@ static bool is_asked(const struct flow_query *q, const struct record *r)
 static void put_feed_record(struct query *q, const struct store_record *stored)
 {
     struct record r;
-    if (record_decode(&q->arena, stored->bytes, &r) != ERR_NONE || !is_asked(&q->q, &r))
+    arena_reset(&q->f->scratch);
+    if (record_decode(&q->f->scratch, stored->bytes, &r) != ERR_NONE || !is_asked(&q->q, &r))
         return;
     json_object(&q->out);
     json_put_string(&q->out, "instance", stored->instance);
     json_put_number(&q->out, "position", (int64_t)stored->pos);
-    query_put_record(&q->out, &r, json_write(&q->arena, r.changes));
+    query_put_record(&q->out, &r, json_write(&q->f->scratch, r.changes));
     json_object_end(&q->out);
 }
 
@@ -191,8 +194,10 @@ static void put_feed(struct query *q, void *argument)
     json_object(&q->out);
     json_key(&q->out, "events");
     json_array(&q->out);
+    q->f->scratch.edge = q->arena.edge;
     for (uint32_t k = 0; k < r->record_count; k++)
         put_feed_record(q, &r->records[k]);
+    q->f->scratch.edge = NULL;
     json_array_end(&q->out);
     if (r->record_count > 0)
         text_put_int(&next, (int64_t)r->records[r->record_count - 1].pos);
@@ -202,10 +207,19 @@ static void put_feed(struct query *q, void *argument)
     json_object_end(&q->out);
 }
 
+static void ask(struct query *q, enum store_op op, ask_done *done);
+
+/* Records may be so large that a page of them is more than the store may answer. */
 static void feed_read(struct flow *f, struct ask *a)
 {
+    struct query *q = a->context;
     (void)f;
-    finish(a->context, put_feed, a);
+    if (a->r.err != ERR_MEMORY || q->q.limit == 1) {
+        finish(q, put_feed, a);
+        return;
+    }
+    q->q.limit = (q->q.limit + 7) / 8;
+    ask(q, STORE_FEED, feed_read);
 }
 
 static void put_done(struct query *q, void *argument)
@@ -222,7 +236,8 @@ static void backup_done(struct flow *f, struct ask *a)
     finish(a->context, put_done, a);
 }
 
-/* --- the door ---------------------------------------------------------------------------------- */
+/* --- the door ----------------------------------------------------------------------------------
+ */
 
 static void ask(struct query *q, enum store_op op, ask_done *done)
 {
@@ -332,8 +347,7 @@ static struct query *new_query(struct flow *f, const struct flow_query *from)
     return NULL;
 }
 
-void flow_read(struct flow *f, const struct flow_query *from, flow_read_reply *reply,
-               void *context)
+void flow_read(struct flow *f, const struct flow_query *from, flow_read_reply *reply, void *context)
 {
     enum err err = flow_refusal(f);
     struct query *q = err == ERR_NONE ? new_query(f, from) : NULL;

@@ -30,9 +30,10 @@ static bool take(struct walk *w, const struct record *r, const struct store_reco
 static void end(struct query *q, void *argument)
 {
     struct text next = text_new(&q->arena, 32);
-    bool has_more = *(const uint64_t *)argument > q->page->last;
+    bool is_down = q->q.newest_first;
+    bool has_more = is_down ? q->page->first > 1 : *(const uint64_t *)argument > q->page->last;
     json_array_end(&q->out);
-    text_put_int(&next, (int64_t)q->page->last);
+    text_put_int(&next, (int64_t)(is_down ? q->page->first : q->page->last));
     json_put_string(&q->out, "next", has_more ? text_slice(&next) : SLICE_NONE);
     json_object_end(&q->out);
 }

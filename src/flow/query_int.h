@@ -26,7 +26,7 @@ struct query {
     struct search *search; /* FLOW_SHOW as of a time: query_show.c */
     struct page *page;     /* FLOW_EVENTS: query_events.c */
     uint64_t revision;     /* FLOW_EVENTS: the instance's when it was asked */
-    struct slice *ids; /* FLOW_VERIFY: this page of instances */
+    struct slice *ids;     /* FLOW_VERIFY: this page of instances */
     uint32_t id_count, id_at;
     struct slice cursor;
 };
@@ -49,7 +49,7 @@ struct walk {
     bool (*take)(struct walk *w, const struct record *r, const struct store_record *stored,
                  const struct payload_list *payloads);
     void (*done)(struct walk *w, enum err err); /* ERR_NONE: the end, or take said so */
-    struct ask *records; /* kept while their payloads are read */
+    struct ask *records;                        /* kept while their payloads are read */
     bool is_stopped;
 };
 /* Begins at the snapshot at or before `seq` (0, 1: at the first record). NULL: memory is short. */

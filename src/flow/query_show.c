@@ -1,12 +1,13 @@
-/* One instance as people see it: its stages and tasks, now or as of an event or a time; its graph; why
- * it does not move. */
+/* One instance as people see it: its stages and tasks, now or as of an event or a time; its graph;
+ * why it does not move. */
 #include "flow/query_int.h"
 
 #include "core/layout.h"
 
 #include <string.h>
 
-/* --- JSON -------------------------------------------------------------------------------------- */
+/* --- JSON --------------------------------------------------------------------------------------
+ */
 
 static void put_text_or_null(struct json_out *o, const char *name, struct slice s)
 {
@@ -99,7 +100,8 @@ static void put_instance(struct query *q, void *argument)
     json_object_end(o);
 }
 
-/* --- the graph --------------------------------------------------------------------------------- */
+/* --- the graph ---------------------------------------------------------------------------------
+ */
 
 static void put_graph(struct query *q, void *argument)
 {
@@ -120,7 +122,8 @@ static void put_graph(struct query *q, void *argument)
     json_raw(&q->out, layout_svg(&q->arena, t, &paint));
 }
 
-/* --- why it does not move ---------------------------------------------------------------------- */
+/* --- why it does not move ----------------------------------------------------------------------
+ */
 
 static void put_time_words(struct text *t, int64_t at_ms)
 {
@@ -139,7 +142,8 @@ static void explain_out(struct text *t, const struct instance *i, uint32_t task)
         text_put(t, who.len > 0 ? who : SLICE("a person"));
         text_put_c(t, " since ");
     } else {
-        text_put_c(t, s->message_deleted ? "had its message deleted without an answer; it was sent to "
+        text_put_c(t, s->message_deleted
+                          ? "had its message deleted without an answer; it was sent to "
                       : s->status == TASK_RUNNING ? "is being worked on; it was sent to "
                                                   : "waits for a worker on queue ");
         text_put(t, m->queue);
@@ -240,8 +244,8 @@ static void explain_instance(struct query *q, const struct instance *i)
         text_put_c(&t, i->message.len > 0 ? ": " : "");
         text_put(&t, i->message);
     }
-    text_put_c(&t, i->status == INSTANCE_FAILED ? ". Replaying the failed task goes on with it."
-                                                : ".");
+    text_put_c(&t,
+               i->status == INSTANCE_FAILED ? ". Replaying the failed task goes on with it." : ".");
     put_line(q, &t);
 }
 
@@ -261,7 +265,8 @@ static void put_explanation(struct query *q, void *argument)
     json_object_end(&q->out);
 }
 
-/* --- now, or as of then ------------------------------------------------------------------------ */
+/* --- now, or as of then ------------------------------------------------------------------------
+ */
 
 void query_show_now(struct query *q, const struct instance *i)
 {

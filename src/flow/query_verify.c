@@ -1,6 +1,6 @@
 /* Verification: for every instance, or one, the records' numbers and hashes, and that folding them
- * gives the present state. One instance after another, one page of records after another, so that it
- * goes on beside everything else. */
+ * gives the present state. One instance after another, one page of records after another, so that
+ * it goes on beside everything else. */
 #include "flow/query_int.h"
 
 #include <string.h>
@@ -54,13 +54,13 @@ static void compare(struct query *q, void *argument)
 {
     struct states *s = argument;
     struct payload_list none = {0};
-    struct arena a;
-    arena_init(&a, 4 * (size_t)INSTANCE_BYTES_MAX);
-    a.edge = q->arena.edge;
-    struct slice folded = state_encode(&a, s->folded, &none);
-    struct slice present = state_encode(&a, s->present, &none);
+    struct arena *a = &q->f->scratch;
+    arena_reset(a);
+    a->edge = q->arena.edge;
+    struct slice folded = state_encode(a, s->folded, &none);
+    struct slice present = state_encode(a, s->present, &none);
     s->is_same = slice_eq(folded, present);
-    arena_drop(&a);
+    a->edge = NULL;
 }
 
 /* The instance may have moved on while its records were read: then the walk goes on too. */
@@ -158,7 +158,8 @@ static void finish(struct query *q)
         query_answer(q, ERR_MEMORY, SLICE_NONE);
 }
 
-/* --- one after another ------------------------------------------------------------------------- */
+/* --- one after another -------------------------------------------------------------------------
+ */
 
 static void copy_page(struct query *q, void *argument)
 {

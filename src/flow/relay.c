@@ -11,7 +11,8 @@
 
 int64_t relay_visibility_ms(const struct task *t)
 {
-    bool is_stated = t->timeout.running_ms > 0 && t->timeout.running_ms != RUNNING_TIMEOUT_MS_DEFAULT;
+    bool is_stated =
+        t->timeout.running_ms > 0 && t->timeout.running_ms != RUNNING_TIMEOUT_MS_DEFAULT;
     return is_stated ? time_min(t->timeout.running_ms, VISIBILITY_MS_MAX) : 0;
 }
 

@@ -42,7 +42,8 @@ static uint64_t encode(struct encoding *n, const struct event *e, const struct o
     return work->seq;
 }
 
-/* --- identical repeats ------------------------------------------------------------------------- */
+/* --- identical repeats -------------------------------------------------------------------------
+ */
 
 static uint64_t name_of(const struct event *e, const struct outcome *o)
 {
@@ -85,7 +86,8 @@ static bool is_one_more(struct entry *e, const struct event *ev, const struct ou
     return ++r->in_a_row > REPEATS_RECORDED_MAX;
 }
 
-/* --- one arrival ------------------------------------------------------------------------------- */
+/* --- one arrival -------------------------------------------------------------------------------
+ */
 
 static size_t count_text_bytes(const struct instance *i)
 {
@@ -150,7 +152,8 @@ static const struct slice *name_replayed(struct commit *c, const struct outcome 
     return names;
 }
 
-/* There is no instance: the sys chain takes the arrival, with a reason that outlives this commit. */
+/* There is no instance: the sys chain takes the arrival, with a reason that outlives this commit.
+ */
 static void leave_to_sys(struct flow *f, struct arrival *v, const struct outcome *o, jmp_buf *edge)
 {
     v->arena.edge = edge;
@@ -200,7 +203,8 @@ static void take(struct flow *f, struct entry *e, struct encoding *n, struct arr
     c->count++;
 }
 
-/* --- the commit -------------------------------------------------------------------------------- */
+/* --- the commit --------------------------------------------------------------------------------
+ */
 
 static bool needs_row(const struct entry *e, const struct instance *work)
 {
@@ -332,8 +336,7 @@ static void answer_now(struct flow *f, struct entry *e, struct encoding *n)
 static void take_all(struct flow *f, struct entry *e, struct encoding *n)
 {
     struct link *k;
-    n->q->r.records =
-        arena_array(&n->q->arena, 2 * COMMIT_EVENTS_MAX, sizeof *n->q->r.records);
+    n->q->r.records = arena_array(&n->q->arena, 2 * COMMIT_EVENTS_MAX, sizeof *n->q->r.records);
     n->c->work = instance_borrow(&n->c->arena, e->i);
     while (n->c->count < COMMIT_EVENTS_MAX && (k = list_take(&e->pending)) != NULL) {
         n->current = LINK_OWNER(k, struct arrival, link);

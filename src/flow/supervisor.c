@@ -1,5 +1,5 @@
-/* The supervisor: turns "due" into events, and writes rows behind. It has no rules of its own: a wake
- * is stepped like any event and may find nothing to do.
+/* The supervisor: turns "due" into events, and writes rows behind. It has no rules of its own: a
+ * wake is stepped like any event and may find nothing to do.
  *
  * Wake-ups of cached instances lie in the heap as part of their entries. Those of the others are in
  * their rows; the near ones are read into the heap too, one window after another. */
@@ -14,7 +14,8 @@
 #define FLUSH_AGAIN_MS 5    /* when all that is dirty has a commit or a load in flight */
 #define STATE_EVERY 1000    /* records; where rows end is stated so often even if none is behind */
 
-/* --- wake-ups ---------------------------------------------------------------------------------- */
+/* --- wake-ups ----------------------------------------------------------------------------------
+ */
 
 static void forget_far(struct flow *f, struct slice id)
 {
@@ -175,7 +176,8 @@ static void take_due(struct flow *f)
         supervisor_note(f, late[k]);
 }
 
-/* --- rows behind ------------------------------------------------------------------------------- */
+/* --- rows behind -------------------------------------------------------------------------------
+ */
 
 void supervisor_dirty(struct flow *f, struct entry *e, uint64_t first_pos)
 {
@@ -192,8 +194,7 @@ void supervisor_dirty(struct flow *f, struct entry *e, uint64_t first_pos)
 
 static void add_ready(struct arena *a, const struct instance *i, struct store_row *row)
 {
-    struct store_ready *ready =
-        arena_array(a, 2 * i->template->task_count + 1, sizeof *ready);
+    struct store_ready *ready = arena_array(a, 2 * i->template->task_count + 1, sizeof *ready);
     for (uint32_t k = 0; k < i->template->task_count; k++) {
         const struct task *t = &i->template->tasks[k];
         struct store_ready r = {.queue = t->queue, .instance = i->id, .task = t->id};
@@ -261,13 +262,13 @@ static uint64_t folded_pos(const struct flow *f)
     return pos;
 }
 
-struct flush { /* what was known when a write of rows was made */
+struct flush {                          /* what was known when a write of rows was made */
     uint64_t first_pos[ROWS_PER_WRITE]; /* of the records that each row has now */
     uint64_t next_pos;                  /* of those that come after */
 };
 
-/* Everything that was dirty when the first of them came is written: what came later is not theirs to
- * wait for. */
+/* Everything that was dirty when the first of them came is written: what came later is not theirs
+ * to wait for. */
 static bool can_waiter_run(const struct flow *f)
 {
     struct link *k = list_first(&f->flush_waiters), *dirty = list_first(&f->dirty);
@@ -408,7 +409,8 @@ void supervisor_drop(struct flow *f)
         free(w);
 }
 
-/* --- the round --------------------------------------------------------------------------------- */
+/* --- the round ---------------------------------------------------------------------------------
+ */
 
 void supervisor_round(struct flow *f)
 {

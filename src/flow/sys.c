@@ -1,7 +1,7 @@
 /* The chain of arrivals that name no instance: bytes that are no event, unknown templates, keys and
- * tokens, and template applies. It has its own records under "_sys:NODE". It is limited in rate: what
- * comes beyond is answered with its verdict and counted in the next record, so that nobody fills the
- * disk with rubbish. */
+ * tokens, and template applies. It has its own records under "_sys:NODE". It is limited in rate:
+ * what comes beyond is answered with its verdict and counted in the next record, so that nobody
+ * fills the disk with rubbish. */
 #include "flow/flow_int.h"
 
 #include "base/log.h"
@@ -68,7 +68,8 @@ void sys_add_own(struct flow *f, struct arrival *v, struct slice data,
     list_append(&f->sys_pending, &v->link);
 }
 
-/* --- the head of the chain --------------------------------------------------------------------- */
+/* --- the head of the chain ---------------------------------------------------------------------
+ */
 
 static void head_read(struct flow *f, struct ask *q)
 {
@@ -104,7 +105,8 @@ void sys_load(struct flow *f)
     ask_submit(f, q);
 }
 
-/* --- committing -------------------------------------------------------------------------------- */
+/* --- committing --------------------------------------------------------------------------------
+ */
 
 static void put_back(struct flow *f, struct sys_commit *c)
 {

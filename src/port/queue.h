@@ -1,6 +1,6 @@
-/* The queue port: where task messages go and foreign messages lie. Flow says what exists (offer) and
- * what exists no more (withdraw); the driver holds no truth of its own about tasks. Calls come from
- * the loop's thread and never block. */
+/* The queue port: where task messages go and foreign messages lie. Flow says what exists (offer)
+ * and what exists no more (withdraw); the driver holds no truth of its own about tasks. Calls come
+ * from the loop's thread and never block. */
 #ifndef SWM_PORT_QUEUE_H
 #define SWM_PORT_QUEUE_H
 
@@ -11,8 +11,8 @@
 struct queue_message {
     struct slice queue, instance, task;
     int64_t item, generation, attempt;
-    int64_t visible_at_ms;  /* not shown before */
-    int64_t visibility_ms;  /* how long a receive hides it; 0: the queue's attribute */
+    int64_t visible_at_ms; /* not shown before */
+    int64_t visibility_ms; /* how long a receive hides it; 0: the queue's attribute */
 };
 
 struct queue;

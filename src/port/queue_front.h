@@ -8,11 +8,12 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-#define QUEUE_EVENTS "swm-events" /* events are sent here; it holds nothing and cannot be received */
+#define QUEUE_EVENTS                                                                               \
+    "swm-events" /* events are sent here; it holds nothing and cannot be received */
 
 struct queue_delivery { /* one received message */
     struct slice id, body, receipt;
-    struct slice attributes;  /* JSON {"MessageAttributes":{…}} as sent; absent: none */
+    struct slice attributes; /* JSON {"MessageAttributes":{…}} as sent; absent: none */
     int64_t sent_at_ms, first_received_at_ms, receives;
     bool is_task; /* derived from an instance: its body is a task message */
 };
@@ -29,10 +30,10 @@ typedef void queue_front_received(void *context, enum err err, const struct queu
 
 struct queue_receive {
     struct slice queue;
-    uint32_t max;             /* 1 to QUEUE_RECEIVES_MAX */
-    int64_t wait_ms;          /* -1: the queue's attribute */
-    int64_t visibility_ms;    /* -1: not stated */
-    struct slice by;          /* who receives, for the record of the answer */
+    uint32_t max;                        /* 1 to QUEUE_RECEIVES_MAX */
+    int64_t wait_ms;                     /* -1: the queue's attribute */
+    int64_t visibility_ms;               /* -1: not stated */
+    struct slice by;                     /* who receives, for the record of the answer */
     bool (*is_connected)(void *context); /* asked before a message is handed over */
     queue_front_received *reply;
     void *context;

@@ -1,6 +1,6 @@
 /* Any bytes as an event: decoded or refused with a reason, never anything else. */
-#include "base/arena.h"
 #include "core/event.h"
+#include "base/arena.h"
 #include "core/limits.h"
 
 #include <stdlib.h>

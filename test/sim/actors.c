@@ -18,7 +18,8 @@ static struct slice keep(struct sim *s, const char *format, unsigned long a, uns
     return slice_copy(&s->arena, (struct slice){line, (size_t)len});
 }
 
-/* --- templates: a few stages, random needs, random retries and timeouts ------------------------ */
+/* --- templates: a few stages, random needs, random retries and timeouts ------------------------
+ */
 
 static void write_task(struct sim *s, struct text *t, unsigned stage, unsigned task)
 {
@@ -83,7 +84,8 @@ void actors_open(struct sim *s)
     s->calm_round = 300 + (unsigned)sim_random(s, 3000);
 }
 
-/* --- sending until answered -------------------------------------------------------------------- */
+/* --- sending until answered --------------------------------------------------------------------
+ */
 
 static void note_instance(struct sim *s, struct slice id)
 {
@@ -96,8 +98,7 @@ static void note_instance(struct sim *s, struct slice id)
 
 static bool is_recorded_there(const struct sim_send *d, const struct flow_answer *a)
 {
-    return a->seq > 0 && a->instance.len > 0 && a->verdict == VERDICT_APPLIED &&
-           !d->e.dry_run;
+    return a->seq > 0 && a->instance.len > 0 && a->verdict == VERDICT_APPLIED && !d->e.dry_run;
 }
 
 static void answered(void *context, const struct flow_answer *a)
@@ -169,7 +170,8 @@ void actors_crashed(struct sim *s)
     s->refilled_at_ms = 0;
 }
 
-/* --- workers ----------------------------------------------------------------------------------- */
+/* --- workers -----------------------------------------------------------------------------------
+ */
 
 static struct slice large_output(struct sim *s)
 {
@@ -274,14 +276,15 @@ static void poll_queues(struct sim *s)
             continue;
         m->visible_at_ms = s->now_ms + (sim_once_in(s, 4) ? 1000 : VISIBILITY_MS);
         struct delivery *d = arena_alloc(&s->arena, sizeof *d);
-        *d = (struct delivery){s, {m->queue, m->instance, m->task, 0, m->generation, m->attempt,
-                                   0, 0}};
+        *d = (struct delivery){
+            s, {m->queue, m->instance, m->task, 0, m->generation, m->attempt, 0, 0}};
         flow_message(s->flow, &d->m, delivered, d);
         return;
     }
 }
 
-/* --- a person and an operator ------------------------------------------------------------------ */
+/* --- a person and an operator ------------------------------------------------------------------
+ */
 
 static void inbox_read(void *context, enum err err, struct slice json)
 {
@@ -326,8 +329,8 @@ static void start_one(struct sim *s)
 
 static void operate(struct sim *s)
 {
-    static const enum event_kind kinds[] = {EVENT_PAUSE, EVENT_RESUME, EVENT_RESUME,
-                                            EVENT_CANCEL, EVENT_REPLAY_TASK, EVENT_REPLAY_TASK,
+    static const enum event_kind kinds[] = {EVENT_PAUSE,       EVENT_RESUME,      EVENT_RESUME,
+                                            EVENT_CANCEL,      EVENT_REPLAY_TASK, EVENT_REPLAY_TASK,
                                             EVENT_REPLAY_TASK, EVENT_REPLAY_STAGE};
     if (s->operations_left == 0 || s->now_ms < s->next_operation_ms || s->instance_count == 0)
         return;
@@ -349,7 +352,8 @@ static void operate(struct sim *s)
     send(s, e, 0, false);
 }
 
-/* --- the round, and the end -------------------------------------------------------------------- */
+/* --- the round, and the end --------------------------------------------------------------------
+ */
 
 void actors_round(struct sim *s)
 {

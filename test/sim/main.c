@@ -52,7 +52,8 @@ void sim_say(struct sim *s, const char *format, ...)
     va_end(arguments);
 }
 
-/* --- the queue as the engine sees it ----------------------------------------------------------- */
+/* --- the queue as the engine sees it -----------------------------------------------------------
+ */
 
 static struct sim *sim_of(struct queue *q)
 {
@@ -114,7 +115,8 @@ static void extend(struct queue *q, const struct queue_message *m, int64_t now_m
         known->visible_at_ms = now_ms + 30000;
 }
 
-/* --- lives of the engine ----------------------------------------------------------------------- */
+/* --- lives of the engine -----------------------------------------------------------------------
+ */
 
 static void told(void *context, struct slice instance, const struct store_record *r)
 {
@@ -135,7 +137,9 @@ static void apply_templates(struct sim *s)
 {
     s->applied_count = 0;
     for (unsigned k = 0; k < SIM_TEMPLATES; k++)
-        flow_apply(s->flow, SLICE("sim.yaml"), s->template_sources[k], SLICE("sim"), applied, s);
+        flow_apply(s->flow,
+                   &(struct flow_source){SLICE("sim.yaml"), s->template_sources[k], SLICE("sim")},
+                   applied, s);
 }
 
 static void begin_life(struct sim *s)
@@ -172,7 +176,8 @@ static bool is_dead(struct sim *s)
     return s->is_crashed || flow_start_error(s->flow) != ERR_NONE;
 }
 
-/* --- one seed ---------------------------------------------------------------------------------- */
+/* --- one seed ----------------------------------------------------------------------------------
+ */
 
 static void move_time(struct sim *s)
 {

@@ -112,8 +112,8 @@ static void check_failed(struct walk *w, uint32_t task)
     const struct task *t = &w->t->tasks[task];
     const struct oracle_task *o = &w->tasks[task];
     bool is_used_up = o->failures >= (int64_t)t->retry.max_attempts;
-    bool is_final = slice_eq_text(o->error, "Timeout.total") ||
-                    slice_eq_text(o->error, "Final") || slice_eq_text(o->error, "ExpressionError");
+    bool is_final = slice_eq_text(o->error, "Timeout.total") || slice_eq_text(o->error, "Final") ||
+                    slice_eq_text(o->error, "ExpressionError");
     if (!is_used_up && !is_final && t->retry.total_ms == 0)
         BROKEN(w, "failed with attempts left", t->name);
 }

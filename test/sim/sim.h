@@ -32,10 +32,10 @@ struct sim_message {
 struct sim_send {
     struct sim *sim;
     struct event e;
-    int64_t at_ms;       /* when it is sent next */
-    unsigned copies;     /* how often it is sent at once */
+    int64_t at_ms;        /* when it is sent next */
+    unsigned copies;      /* how often it is sent at once */
     unsigned outstanding; /* copies without an answer */
-    uint64_t life;       /* of the engine that has it */
+    uint64_t life;        /* of the engine that has it */
     bool is_done, is_start, is_read;
     struct slice acked_instance;
 };

@@ -48,12 +48,18 @@ static const struct {
     const char *word;
     enum event_kind kind;
 } verbs[] = {
-    {"start", EVENT_START},        {"started", EVENT_STARTED},
-    {"heartbeat", EVENT_HEARTBEAT}, {"completed", EVENT_COMPLETED},
-    {"failed", EVENT_FAILED},      {"pending", EVENT_PENDING},
-    {"pause", EVENT_PAUSE},        {"resume", EVENT_RESUME},
-    {"cancel", EVENT_CANCEL},      {"replay", EVENT_REPLAY_TASK},
-    {"replay-stage", EVENT_REPLAY_STAGE}, {"wake", EVENT_WAKE},
+    {"start", EVENT_START},
+    {"started", EVENT_STARTED},
+    {"heartbeat", EVENT_HEARTBEAT},
+    {"completed", EVENT_COMPLETED},
+    {"failed", EVENT_FAILED},
+    {"pending", EVENT_PENDING},
+    {"pause", EVENT_PAUSE},
+    {"resume", EVENT_RESUME},
+    {"cancel", EVENT_CANCEL},
+    {"replay", EVENT_REPLAY_TASK},
+    {"replay-stage", EVENT_REPLAY_STAGE},
+    {"wake", EVENT_WAKE},
     {"deleted", EVENT_MESSAGE_DELETED},
 };
 
@@ -238,8 +244,7 @@ static void expect_wake(struct table_case *c, struct slice word)
         table_fail(c, "wakes at", at_ms == TIME_NEVER ? SLICE("never") : slice_of(now));
 }
 
-static void expect_text(struct table_case *c, const char *what, struct slice got,
-                        struct slice want)
+static void expect_text(struct table_case *c, const char *what, struct slice got, struct slice want)
 {
     bool is_nothing = got.len == 0 && slice_eq_text(want, "null");
     if (!is_nothing && !slice_eq(got, unquote(want)) && !slice_eq(got, want))

@@ -57,11 +57,15 @@ static void live(struct arena *a)
     t->version = 1;
     struct instance *i = instance_new(a, SLICE("0123456789abcdefghjk"), t);
     struct instance *folded = instance_new(a, i->id, t);
-    take(a, i, folded, "{\"event\":\"StartWorkflow\",\"template\":\"torture\",\"input\":{\"id\":\"A\"}}");
+    take(a, i, folded,
+         "{\"event\":\"StartWorkflow\",\"template\":\"torture\",\"input\":{\"id\":\"A\"}}");
     (void)message_write(a, i, 0, NULL);
-    take(a, i, folded, "{\"event\":\"TaskCompleted\",\"instance\":\"I\",\"task\":\"a\",\"output\":[1]}");
-    take(a, i, folded, "{\"event\":\"TaskCompleted\",\"instance\":\"I\",\"task\":\"b\",\"output\":{}}");
-    take(a, i, folded, "{\"event\":\"TaskCompleted\",\"instance\":\"I\",\"task\":\"c\",\"output\":{}}");
+    take(a, i, folded,
+         "{\"event\":\"TaskCompleted\",\"instance\":\"I\",\"task\":\"a\",\"output\":[1]}");
+    take(a, i, folded,
+         "{\"event\":\"TaskCompleted\",\"instance\":\"I\",\"task\":\"b\",\"output\":{}}");
+    take(a, i, folded,
+         "{\"event\":\"TaskCompleted\",\"instance\":\"I\",\"task\":\"c\",\"output\":{}}");
     assert(i->status == INSTANCE_COMPLETED);
     take(a, i, folded, "{\"event\":\"ReplayTask\",\"instance\":\"I\",\"task\":\"a\"}");
     struct payload_list none = {0};
@@ -94,6 +98,7 @@ int main(void)
         printf("not ok torture core: gave up after %lu\n", n);
         return 1;
     }
-    printf("ok torture core: memory failed at each of %lu places and came back to the edge\n", n - 1);
+    printf("ok torture core: memory failed at each of %lu places and came back to the edge\n",
+           n - 1);
     return 0;
 }

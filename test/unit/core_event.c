@@ -41,7 +41,8 @@ TEST(a_workers_answer_is_its_token_and_its_output)
 
 TEST(a_failure_brings_its_error_and_message)
 {
-    CHECK(decode("{\"event\":\"TaskFailed\",\"token\":\"T\",\"error\":\"X\",\"message\":\"m\"}") == 0);
+    CHECK(decode("{\"event\":\"TaskFailed\",\"token\":\"T\",\"error\":\"X\",\"message\":\"m\"}") ==
+          0);
     CHECK(slice_eq_text(e.error, "X") && slice_eq_text(e.message, "m"));
 }
 
@@ -104,9 +105,10 @@ TEST(a_start_of_the_earlier_form_has_its_further_fields_as_input)
 
 TEST(an_answer_of_the_earlier_form_names_stage_and_task)
 {
-    CHECK(decode("{\"business_ref_no\":\"O\",\"component_name\":\"C\",\"event_name\":\"TaskFailed\","
-                 "\"stage_name\":\"S\",\"task_name\":\"t\",\"task_type\":\"SERVICE\","
-                 "\"reason\":\"no bed\"}") == 0);
+    CHECK(
+        decode("{\"business_ref_no\":\"O\",\"component_name\":\"C\",\"event_name\":\"TaskFailed\","
+               "\"stage_name\":\"S\",\"task_name\":\"t\",\"task_type\":\"SERVICE\","
+               "\"reason\":\"no bed\"}") == 0);
     CHECK(e.kind == EVENT_FAILED && slice_eq_text(e.stage, "S") && slice_eq_text(e.task, "t"));
     CHECK(slice_eq_text(e.message, "no bed"));
 }

@@ -79,7 +79,8 @@ static struct slice large_json(size_t bytes)
 TEST(folding_records_gives_the_state)
 {
     begin();
-    (void)take((struct event){.kind = EVENT_START, .template = SLICE("t"), .id = SLICE("e1")}, NOW_MS);
+    (void)take((struct event){.kind = EVENT_START, .template = SLICE("t"), .id = SLICE("e1")},
+               NOW_MS);
     (void)take((struct event){.kind = EVENT_STARTED, .task = SLICE("a")}, NOW_MS + 5);
     (void)take((struct event){.kind = EVENT_FAILED, .task = SLICE("a"), .error = SLICE("X")},
                NOW_MS + 9);
@@ -106,7 +107,8 @@ TEST(a_value_over_the_inline_limit_is_stored_apart_and_found_again)
 TEST(a_value_of_the_inline_limit_stays_in_the_record)
 {
     begin();
-    (void)take((struct event){.kind = EVENT_START, .template = SLICE("t"),
+    (void)take((struct event){.kind = EVENT_START,
+                              .template = SLICE("t"),
                               .input = large_json(PAYLOAD_INLINE_BYTES_MAX)},
                NOW_MS);
     CHECK(payloads.count == 0 && last.len > PAYLOAD_INLINE_BYTES_MAX);
@@ -115,7 +117,8 @@ TEST(a_value_of_the_inline_limit_stays_in_the_record)
 TEST(an_erased_payload_reads_as_null_and_the_chain_holds)
 {
     begin();
-    (void)take((struct event){.kind = EVENT_START, .template = SLICE("t"),
+    (void)take((struct event){.kind = EVENT_START,
+                              .template = SLICE("t"),
                               .input = large_json(PAYLOAD_INLINE_BYTES_MAX + 1)},
                NOW_MS);
     struct record r;
@@ -251,8 +254,8 @@ TEST(a_message_beyond_its_limit_fails_the_task_alone)
 {
     begin();
     (void)take((struct event){.kind = EVENT_START, .template = SLICE("t")}, NOW_MS);
-    struct event replay = {.kind = EVENT_REPLAY_TASK, .task = SLICE("a"),
-                           .input = large_json(PAYLOAD_BYTES_MAX)};
+    struct event replay = {
+        .kind = EVENT_REPLAY_TASK, .task = SLICE("a"), .input = large_json(PAYLOAD_BYTES_MAX)};
     struct outcome out = take(replay, NOW_MS + 1);
     CHECK(out.verdict == VERDICT_APPLIED);
     CHECK(live->tasks[0].status == TASK_FAILED);

@@ -59,7 +59,11 @@ TEST(no_altered_byte_of_a_token_is_accepted)
 
 TEST(what_is_no_token_is_refused)
 {
-    static const char *const texts[] = {"", "x", "AAAA", "....", "not a token at all",
+    static const char *const texts[] = {"",
+                                        "x",
+                                        "AAAA",
+                                        "....",
+                                        "not a token at all",
                                         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"};
     struct token got;
     (void)made();

@@ -226,11 +226,12 @@ export async function start() {
   const input = jsonField('input', 'Input', '{}');
   const text = input.querySelector('textarea');
   const select = h('select', { name: 'template', required: true },
-    templates.map((t) => h('option', { value: t.name }, `${t.title ?? t.name} (v${t.version})`)));
+    templates.map((t) => h('option', { value: t.template },
+      `${t.title ?? t.template} (v${t.version})`)));
   let given = text.value;
   const suggest = async () => {
-    const chosen = templates.find((t) => t.name === select.value);
-    const content = await contentOf(chosen.name, chosen.version).catch(() => null);
+    const chosen = templates.find((t) => t.template === select.value);
+    const content = await contentOf(chosen.template, chosen.version).catch(() => null);
     if (text.value === given) given = text.value = pretty(skeleton(content?.input));
   };
   select.addEventListener('change', suggest);
