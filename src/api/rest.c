@@ -60,6 +60,8 @@ void rest_tell(void *rest, struct slice instance, const struct store_record *r)
 void rest_round(struct rest *x, int64_t now_ms)
 {
     x->now_ms = now_ms;
+    if (x->began_at_ms == 0)
+        x->began_at_ms = now_ms;
     wait_round(x);
     stream_round(x);
 }

@@ -12,7 +12,7 @@ struct rest {
     struct http_server *http;
     char *data_folder, *store, *node; /* data_folder NULL: none */
     struct sqs_front *sqs;
-    int64_t now_ms;
+    int64_t now_ms, began_at_ms;
     uint64_t id_seed, ids_made;
     bool is_ready, is_draining;
     struct list waits;    /* wait.c */

@@ -21,6 +21,7 @@ void rest_index(struct rest *x, struct http_request *r, const struct slice *args
     json_put_text(&o, "version", version_text);
     json_put_text(&o, "store", x->store);
     json_put_text(&o, "node", x->node);
+    json_put_time(&o, "started_at", x->began_at_ms);
     json_key(&o, "routes");
     json_array(&o);
     for (const struct route *row = route_table; row->method != NULL; row++) {

@@ -114,6 +114,7 @@ static void print_status(struct cli *c, const struct status *s)
     json_put_string(&o, "version", json_get_text(s->index, "version"));
     json_put_string(&o, "store", json_get_text(s->index, "store"));
     json_put_string(&o, "node", json_get_text(s->index, "node"));
+    json_put_string(&o, "started_at", json_get_text(s->index, "started_at"));
     json_put_raw(&o, "instances", json_write(&c->arena, json_get(s->stats, "instances")));
     json_put_raw(&o, "stats", json_write(&c->arena, s->stats));
     json_put_raw(&o, "queues", json_write(&c->arena, json_get(s->queues, "queues")));
@@ -124,7 +125,7 @@ static void print_status(struct cli *c, const struct status *s)
 static void put_head(struct cli *c, const struct status *s)
 {
     char text[TERM_AGO_BYTES];
-    int64_t started = view_time(s->stats, "started_at");
+    int64_t started = view_time(s->index, "started_at");
     term_put_c(&c->out, TINT_GREEN, "● ");
     term_put_c(&c->out, TINT_BOLD, client_url(c->client));
     term_put_c(&c->out, TINT_NONE, "  swm ");

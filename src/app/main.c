@@ -11,12 +11,20 @@
 const struct command command_table[] = {
     {"serve", cmd_serve, "Runs the server: engine, queues, API and page", "swm serve [OPTION]…",
      serve_help},
+    {"demo", cmd_demo, "Starts a server with orders that move by themselves",
+     "swm demo [--data DIR] [--listen ADDRESS:PORT] [--fast] [--no-open]", cmd_demo_help},
     {"template", cmd_template, "Applies, lists, shows, compares, checks and draws templates",
-     "swm template apply|list|show|diff|validate|graph …", cmd_template_help},
+     "swm template apply FILE…\n"
+     "       swm template list\n"
+     "       swm template show NAME[@VERSION]\n"
+     "       swm template diff NAME@VERSION|FILE NAME@VERSION|FILE\n"
+     "       swm template validate FILE…\n"
+     "       swm template graph NAME[@VERSION]|FILE [--format svg|dot|mermaid|json]",
+     cmd_template_help},
     {"start", cmd_start, "Starts an instance",
-     "swm start TEMPLATE [--key K] [--input JSON|@FILE] [--wait]", cmd_start_help},
+     "swm start TEMPLATE [--key K] [--input JSON|@FILE] [--event-id ID] [--wait]", cmd_start_help},
     {"list", cmd_list, "Lists instances",
-     "swm list [--template T] [--status S] [--stage S] [--key K] [--since TIME]", cmd_list_help},
+     "swm list [--template T] [--status S] [--stage S] [--key K] [--since TIME] [--limit N]", cmd_list_help},
     {"show", cmd_show, "Shows an instance: stages, tasks, data; now or as of then",
      "swm show ID [--at SEQ|TIME]", cmd_show_help},
     {"events", cmd_events, "Lists what happened to an instance, and what became of it",
@@ -33,9 +41,13 @@ const struct command command_table[] = {
      cmd_resume_help},
     {"cancel", cmd_cancel, "Cancels an instance", "swm cancel ID [--reason R]", cmd_cancel_help},
     {"task", cmd_task, "Lists tasks that wait for people; answers tasks",
-     "swm task list|complete|fail|heartbeat|start|pending …", cmd_task_help},
+     "swm task list [--assignee NAME]\n"
+     "       swm task complete (ID --task T | --token T) [--output JSON|@FILE]\n"
+     "       swm task fail (ID --task T | --token T) --error NAME [--message TEXT]\n"
+     "       swm task heartbeat|start|pending (ID --task T | --token T)",
+     cmd_task_help},
     {"worker", cmd_worker, "Runs a program for each message of a queue",
-     "swm worker --queue Q --exec CMD", cmd_worker_help},
+     "swm worker --queue QUEUE --exec COMMAND [--concurrency N] [--once]", cmd_worker_help},
     {"queue", cmd_queue, "Lists, looks into and empties queues", "swm queue list|peek|purge …",
      cmd_queue_help},
     {"verify", cmd_verify, "Proves every record's hash and every fold", "swm verify [ID]",

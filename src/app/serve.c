@@ -190,7 +190,7 @@ static void raise_limits(void)
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
-    (void)mallopt(M_ARENA_MAX, 2);
+    (void)mallopt(M_ARENA_MAX, 4); /* the loop and three threads of the store: none waits */
 }
 
 /* Signals come through a descriptor, blocked before any thread is made. */

@@ -158,8 +158,11 @@ void term_pad(struct term *t, int column)
     } while (t->column < column && !t->is_line_cut);
 }
 
+/* What stands right of a line that ends early is not blanks. */
 void term_end_line(struct term *t)
 {
+    while (t->text.len > 0 && t->text.at[t->text.len - 1] == ' ')
+        t->text.len--;
     text_put_char(&t->text, '\n');
     t->column = 0;
     t->is_line_cut = false;
