@@ -29,7 +29,7 @@ struct bench {
     struct store *store;
     struct flow *flow;
     struct offered *offers; /* a ring: what is out and not answered yet */
-    uint64_t offered, taken, started, replied, applied;
+    uint64_t offered, taken, started, applied;
     bool is_applied; /* the template */
 };
 
@@ -102,15 +102,15 @@ static const struct queue_ops ops = {"bench", offer, withdraw, extend};
 static void count_reply(void *context, const struct flow_answer *a)
 {
     struct bench *b = context;
-    b->replied++;
     b->applied += a->err == ERR_NONE && a->verdict == VERDICT_APPLIED;
 }
 
 static void take_applied(void *context, const struct flow_applied *a)
 {
     struct bench *b = context;
-    b->is_applied = a->err == ERR_NONE;
-    b->replied++;
+    if (a->err != ERR_NONE)
+        give_up("the template was not applied");
+    b->is_applied = true;
 }
 
 static void start(struct bench *b, struct arena *a)
@@ -140,41 +140,40 @@ static void answer(struct bench *b, struct arena *a, const struct offered *o)
     arena_reset(a);
 }
 
-/* One round of the loop of serve, without its doors. */
-static void go_round(struct bench *b)
+/* One round of the loop of serve, without its doors, is these two. */
+static void run_round(struct bench *b)
+{
+    flow_round(b->flow, read_ms());
+}
+
+static void wait_for_store(struct bench *b)
 {
     struct pollfd p = {.fd = b->store->ops->wake_fd(b->store), .events = POLLIN};
-    int64_t now_ms = read_ms();
-    flow_round(b->flow, now_ms);
-    int64_t next_ms = flow_next(b->flow);
-    if (next_ms > now_ms)
-        (void)poll(&p, 1, next_ms - now_ms > 1000 ? 1000 : (int)(next_ms - now_ms));
+    int64_t ms = flow_next(b->flow) - read_ms();
+    if (ms > 0)
+        (void)poll(&p, 1, ms > 1000 ? 1000 : (int)ms);
 }
 
 static void start_all(struct bench *b, struct arena *a, uint64_t count)
 {
-    uint64_t end = b->replied + count, before = b->applied;
-    for (uint64_t i = 0; i < count; i++) {
+    uint64_t wanted = b->applied + count;
+    for (uint64_t i = 0; i < count; i++)
         start(b, a);
-        if (i % 256 == 255)
-            go_round(b);
-    }
-    while (b->replied < end)
-        go_round(b);
-    if (b->applied - before != count)
-        give_up("a start was not applied");
+    for (run_round(b); b->applied < wanted; run_round(b))
+        wait_for_store(b);
 }
 
+/* What a round offers is answered before anything is waited for. */
 static void complete_all(struct bench *b, struct arena *a, uint64_t count)
 {
-    uint64_t end = b->replied + count * TASKS, before = b->applied;
-    while (b->replied < end) {
+    uint64_t wanted = b->applied + count * TASKS;
+    while (b->applied < wanted) {
+        if (b->taken == b->offered)
+            wait_for_store(b);
         while (b->taken < b->offered)
             answer(b, a, &b->offers[b->taken++ % OFFERS_MAX]);
-        go_round(b);
+        run_round(b);
     }
-    if (b->applied - before != count * TASKS)
-        give_up("an answer was not applied");
 }
 
 /* --- the run -----------------------------------------------------------------------------------
@@ -190,21 +189,22 @@ static void open_all(struct bench *b, const char *dir)
     if (flow_open(&config, &b->flow) != ERR_NONE)
         give_up("memory is short");
     flow_start(b->flow, read_ms());
-    while (!flow_is_ready(b->flow) && flow_start_error(b->flow) == ERR_NONE)
-        go_round(b);
+    for (run_round(b); !flow_is_ready(b->flow); run_round(b)) {
+        if (flow_start_error(b->flow) != ERR_NONE)
+            give_up("the engine did not start");
+        wait_for_store(b);
+    }
     struct flow_source source = {SLICE("bench"), slice_of(template_text), SLICE("bench")};
     flow_apply(b->flow, &source, take_applied, b);
-    while (b->replied == 0)
-        go_round(b);
-    if (!b->is_applied)
-        give_up("the template was not applied");
+    for (run_round(b); !b->is_applied; run_round(b))
+        wait_for_store(b);
 }
 
 static void close_all(struct bench *b)
 {
     flow_drain(b->flow);
-    while (!flow_is_idle(b->flow))
-        go_round(b);
+    for (run_round(b); !flow_is_idle(b->flow); run_round(b))
+        wait_for_store(b);
     flow_close(b->flow);
     b->store->ops->close(b->store);
     free(b->offers);

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
     echo "bench: build/swm is missing: make build makes it" >&2
     exit 1
 }
-make -s build/release/libswm.a
+env -u MAKELEVEL -u MAKEFLAGS make -s build/release/libswm.a
 mkdir -p build/bench
 cflags="-std=c17 -D_GNU_SOURCE -O2 -g -Isrc -pthread"
 packages="yyjson libfyaml libmicrohttpd libcurl sqlite3 libcrypto"

@@ -197,7 +197,7 @@ static bool set_headers(const struct client *c, struct client_call *call,
     }
     if (r->is_stream)
         is_kept = is_kept && add_header(&call->headers, "Accept", "text/event-stream");
-    if (r->body.at != NULL)
+    if (strcmp(r->method, "POST") == 0)
         is_kept = is_kept && add_header(&call->headers, "Expect", "") &&
                   add_header(&call->headers, "Content-Type",
                              r->type != NULL ? r->type : "application/json");

@@ -169,7 +169,7 @@ static void mourn_server(struct demo *d, int64_t now_ms)
     kitchen_drop(&d->kitchen);
     d->restart_at_ms = now_ms + RESTART_MS;
     if (!d->is_welcomed || ++d->deaths >= DEATHS_MAX) {
-        stop_with(d, cli_fail(d->cli, EXIT_REFUSED, "io", NULL, "the server did not start"));
+        stop_with(d, cli_fail(d->cli, EXIT_REFUSED, "io", NULL, "the server did not start; --listen 127.0.0.1:0 takes a free port"));
         return;
     }
     (void)snprintf(detail, sizeof detail, "the server was killed; it is started again");
@@ -257,6 +257,7 @@ static int demo(struct cli *c)
     d->server.out_fd = -1;
     (void)snprintf(d->server.listen, sizeof d->server.listen, "%s",
                    c->args.listen != NULL ? c->args.listen : "127.0.0.1:7960");
+    (void)setenv("USER", "demo", 1); /* who asks, in the records */
     if (!take_signals_over(d))
         return cli_fail(c, EXIT_REFUSED, "io", NULL, "signals can't be taken");
     kitchen_open(&d->kitchen, c, c->args.fast ? FAST : 1);

@@ -28,8 +28,8 @@ static int show(struct cli *c)
         return EXIT_OK;
     }
     int64_t now_ms = cli_now_ms();
-    if (c->args.at != NULL && view_time(shown, "at") != 0)
-        now_ms = view_time(shown, "at");
+    if (c->args.at != NULL && view_time(shown, "updated_at") != 0)
+        now_ms = view_time(shown, "updated_at"); /* times are told from then */
     view_instance(&c->out, shown, now_ms, false);
     term_end_line(&c->out);
     put_json(c, "input", json_get(shown, "input"));

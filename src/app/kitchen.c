@@ -138,6 +138,8 @@ static bool order(struct kitchen *k)
     char key[32], detail[128];
     yyjson_val *answer;
     const char *meal[2] = {PICK(k, dishes), roll(k, 2) == 0 ? PICK(k, dishes) : NULL};
+    if (meal[1] == meal[0])
+        meal[1] = NULL;
     (void)snprintf(key, sizeof key, "ORDER-%04" PRId64, k->orders + 1);
     struct json_out o = begin_object(k);
     write_order(k, &o, key, meal);

@@ -39,12 +39,16 @@ static struct slice subject_of(struct slice path)
     return rest.at != NULL ? rest : path;
 }
 
-/* What the event did, as far as a line tells: statuses. */
+/* What the event did, as far as a line tells: statuses and errors. */
 static void put_changes(struct term *t, yyjson_val *event)
 {
     yyjson_arr_iter it = yyjson_arr_iter_with(json_get(event, "changes"));
     for (yyjson_val *change; (change = yyjson_arr_iter_next(&it)) != NULL;) {
         struct slice path = json_get_text(change, "path"), to = json_get_text(change, "to");
+        if (slice_has_suffix(path, SLICE(".error")) && to.len > 0) {
+            term_put_c(t, TINT_NONE, "  ");
+            term_put(t, TINT_RED, to);
+        }
         if (!is_status(path) || to.len == 0)
             continue;
         term_printf(t, view_tint(to), "  %s ", view_mark(to));

@@ -5,6 +5,7 @@
 
 #include "app/view.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -53,6 +54,12 @@ static struct slice copy_text(struct worker_job *j, yyjson_val *message, const c
     return s.at != NULL ? slice_copy(&j->arena, s) : SLICE("");
 }
 
+static void fail_with(struct worker_job *j, const char *error, const char *message)
+{
+    j->error = error;
+    j->message = message;
+}
+
 static void begin_answer(struct cli *c, struct worker_job *j);
 
 void worker_begin(struct cli *c, struct worker_job *j, yyjson_val *message)
@@ -73,7 +80,7 @@ void worker_begin(struct cli *c, struct worker_job *j, yyjson_val *message)
     j->began_at_ms = j->due_at_ms = cli_now_ms();
     j->beat_ms = beat_of(message, j->began_at_ms);
     if (child_start(&j->child, c->args.exec, input, env, PAYLOAD_BYTES_MAX) != ERR_NONE) {
-        j->error = "CannotStart";
+        fail_with(j, "CannotStart", strerror(errno));
         begin_answer(c, j);
     }
 }
@@ -111,11 +118,12 @@ static void give_sign(struct cli *c, struct worker_job *j, int64_t now_ms)
 
 /* --- answering --------------------------------------------------------------------------------- */
 
-static void fail(struct worker_job *j, const char *format, int number)
+/* ExitN, SignalN: what it said last says why. */
+static void fail_by(struct worker_job *j, const char *what, int number)
 {
     struct text t = text_new(&j->arena, ERROR_NAME_BYTES_MAX);
-    text_printf(&t, "%s%d", format, number);
-    j->error = text_c(&t);
+    text_printf(&t, "%s%d", what, number);
+    fail_with(j, text_c(&t), j->child.last_line);
 }
 
 /* What the process said, checked: JSON, or nothing. */
@@ -124,14 +132,14 @@ static struct slice read_output(struct worker_job *j)
     yyjson_val *root;
     struct slice said = slice_trim((struct slice){j->child.out, j->child.out_len});
     if (WIFSIGNALED(j->child.status))
-        fail(j, "Signal", WTERMSIG(j->child.status));
+        fail_by(j, "Signal", WTERMSIG(j->child.status));
     else if (WEXITSTATUS(j->child.status) != 0)
-        fail(j, "Exit", WEXITSTATUS(j->child.status));
+        fail_by(j, "Exit", WEXITSTATUS(j->child.status));
     else if (j->child.is_out_too_large)
-        j->error = "OutputTooLarge";
+        fail_with(j, "OutputTooLarge", "standard output is larger than 256 KiB");
     else if (said.len > 0 && j->token.len > 0 &&
              json_read(&j->arena, said, PAYLOAD_BYTES_MAX, JSON_DEPTH_MAX, NULL, &root) != ERR_NONE)
-        j->error = "OutputNotJSON";
+        fail_with(j, "OutputNotJSON", "standard output is not JSON");
     return said.len > 0 ? said : SLICE("null");
 }
 
@@ -148,7 +156,7 @@ static void write_answer(struct worker_job *j, struct slice output)
     }
     if (j->error != NULL) {
         json_put_text(&o, "error", j->error);
-        json_put_text(&o, "message", j->child.last_line);
+        json_put_text(&o, "message", j->message);
     }
     json_object_end(&o);
     j->answer_body = json_out_slice(&o);
@@ -180,8 +188,7 @@ static void say(struct cli *c, struct worker_job *j, struct slice verdict, int64
     term_printf(t, TINT_DIM, "  %s", term_span(now_ms - j->began_at_ms, text));
     if (!is_done) {
         term_printf(t, TINT_RED, "  %s", j->error);
-        term_printf(t, TINT_NONE, "%s%s", j->child.last_line[0] != '\0' ? ": " : "",
-                    j->child.last_line);
+        term_printf(t, TINT_NONE, "%s%s", j->message[0] != '\0' ? ": " : "", j->message);
     }
     if (verdict.len > 0 && !slice_eq_text(verdict, "applied")) {
         term_put_c(t, TINT_NONE, "  ");
@@ -200,7 +207,7 @@ static void print(struct cli *c, struct worker_job *j, struct slice verdict, int
     json_put_number(&o, "attempt", j->attempt);
     json_put_text(&o, "result", j->error == NULL ? "completed" : "failed");
     json_put_text(&o, "error", j->error);
-    json_put_text(&o, "message", j->error != NULL ? j->child.last_line : NULL);
+    json_put_text(&o, "message", j->message);
     json_put_string(&o, "verdict", verdict.len > 0 ? verdict : SLICE_NONE);
     json_put_number(&o, "ms", now_ms - j->began_at_ms);
     json_object_end(&o);

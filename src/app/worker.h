@@ -18,7 +18,8 @@ struct worker_job {
     struct client_call *answer; /* NULL: none is under way */
     const char *answer_path;
     struct slice answer_body;
-    const char *error; /* NULL: the task is completed */
+    const char *error;   /* NULL: the task is completed */
+    const char *message; /* the error in a sentence; may be empty */
     int64_t began_at_ms, beat_ms;
     int64_t due_at_ms; /* of the next sign of life, or of the next try to answer */
 };

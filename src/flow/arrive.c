@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define ARRIVAL_BYTES_MAX (4 * EVENT_BYTES_MAX)
+#define SPARE_ARRIVALS_MAX 512
 #define ARRIVALS_MAX 200000 /* in all instances together */
 
 static void copy_texts(struct arena *a, struct event *e)
@@ -18,10 +19,28 @@ static void copy_texts(struct arena *a, struct event *e)
         *texts[k] = slice_copy(a, *texts[k]);
 }
 
-static void free_arrival(struct arrival *v)
+static void drop_arrival(struct arrival *v)
 {
     arena_drop(&v->arena);
     free(v);
+}
+
+static void free_arrival(struct flow *f, struct arrival *v)
+{
+    if (f->spare_arrivals.count >= SPARE_ARRIVALS_MAX) {
+        drop_arrival(v);
+        return;
+    }
+    v->arena.edge = NULL;
+    arena_reset(&v->arena);
+    list_append(&f->spare_arrivals, &v->link);
+}
+
+void arrivals_drop_spare(struct flow *f)
+{
+    struct link *k;
+    while ((k = list_take(&f->spare_arrivals)) != NULL)
+        drop_arrival(LINK_OWNER(k, struct arrival, link));
 }
 
 static bool take_copy(struct arrival *v, const struct event *e)
@@ -36,19 +55,20 @@ static bool take_copy(struct arrival *v, const struct event *e)
     return true;
 }
 
-struct arrival *arrival_new(const struct event *e, flow_reply *reply, void *context)
+struct arrival *arrival_new(struct flow *f, const struct event *e, flow_reply *reply, void *context)
 {
-    struct arrival *v = calloc(1, sizeof *v);
+    struct link *k = list_take(&f->spare_arrivals);
+    struct arrival *v = k != NULL ? LINK_OWNER(k, struct arrival, link) : calloc(1, sizeof *v);
     if (v == NULL)
         return NULL;
-    arena_init(&v->arena, ARRIVAL_BYTES_MAX);
-    if (!take_copy(v, e)) {
-        free_arrival(v);
-        return NULL;
-    }
-    v->reply = reply;
-    v->context = context;
-    return v;
+    struct arena arena = v->arena;
+    *v = (struct arrival){.arena = arena, .reply = reply, .context = context};
+    if (k == NULL)
+        arena_init(&v->arena, ARRIVAL_BYTES_MAX);
+    if (take_copy(v, e))
+        return v;
+    free_arrival(f, v);
+    return NULL;
 }
 
 void arrival_answer(struct flow *f, struct arrival *v, const struct flow_answer *answer)
@@ -58,7 +78,7 @@ void arrival_answer(struct flow *f, struct arrival *v, const struct flow_answer 
     f->arrivals_in_flight--;
     if (v->reply != NULL)
         v->reply(v->context, answer);
-    free_arrival(v);
+    free_arrival(f, v);
 }
 
 void arrival_fail(struct flow *f, struct arrival *v, enum err err)
@@ -376,7 +396,7 @@ void flow_arrive(struct flow *f, const struct event *e, flow_reply *reply, void 
     struct arrival *v = NULL;
     if (answer.err == ERR_NONE && f->arrivals_in_flight >= ARRIVALS_MAX)
         answer.err = ERR_OVERLOAD;
-    if (answer.err == ERR_NONE && (v = arrival_new(e, reply, context)) == NULL)
+    if (answer.err == ERR_NONE && (v = arrival_new(f, e, reply, context)) == NULL)
         answer.err = ERR_MEMORY;
     if (answer.err != ERR_NONE) {
         answer.reason = slice_of(err_text(answer.err));
@@ -408,14 +428,14 @@ void flow_arrive_bad(struct flow *f, const struct event *e, const struct flow_ba
                      flow_reply *reply, void *context)
 {
     struct flow_answer answer = {.err = flow_refusal(f)};
-    struct arrival *v = answer.err == ERR_NONE ? arrival_new(e, reply, context) : NULL;
+    struct arrival *v = answer.err == ERR_NONE ? arrival_new(f, e, reply, context) : NULL;
     struct flow_bad b = *bad;
     if (answer.err == ERR_NONE && (v == NULL || !keep_bad(f, v, &b)))
         answer.err = ERR_MEMORY;
     if (answer.err != ERR_NONE) {
         answer.reason = slice_of(err_text(answer.err));
         if (v != NULL)
-            free_arrival(v);
+            free_arrival(f, v);
         if (reply != NULL)
             reply(context, &answer);
         return;

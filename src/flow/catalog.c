@@ -238,7 +238,7 @@ static void record(struct flow *f, struct apply *p)
     struct event e = {
         .kind = EVENT_TEMPLATE_APPLIED, .template = t->name, .actor = p->version->applied_by};
     struct slice data;
-    struct arrival *v = arrival_new(&e, NULL, NULL);
+    struct arrival *v = arrival_new(f, &e, NULL, NULL);
     if (v == NULL) {
         finish(f, p, ERR_NONE, t, true);
         return;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define COMPLETIONS_PER_CALL 64
+#define SPARE_ASKS_MAX 256
 #define SCRATCH_BYTES_MAX (4 * INSTANCE_BYTES_MAX)
 #define TOKEN_KEY_NAME SLICE("token_key")
 
@@ -24,17 +25,20 @@ uint64_t flow_random(struct flow *f)
 /* --- questions to the store --------------------------------------------------------------------
  */
 
+/* Requests and their arenas are used again: most of what a commit costs would be new pages. */
 struct ask *ask_new(struct flow *f, enum store_op op, ask_done *done)
 {
-    struct ask *q = calloc(1, sizeof *q);
-    (void)f;
+    struct link *k = list_take(&f->spare_asks);
+    struct ask *q = k != NULL ? LINK_OWNER(k, struct ask, link) : calloc(1, sizeof *q);
     if (q == NULL)
         return NULL;
-    arena_init(&q->arena, SCRATCH_BYTES_MAX);
+    struct arena arena = q->arena;
+    *q = (struct ask){.arena = arena, .f = f, .done = done};
+    if (k == NULL)
+        arena_init(&q->arena, SCRATCH_BYTES_MAX);
     q->r.op = op;
     q->r.arena = &q->arena;
     q->r.owner = q;
-    q->done = done;
     return q;
 }
 
@@ -46,10 +50,22 @@ void ask_submit(struct flow *f, struct ask *q)
         f->config.store->ops->submit(f->config.store, &q->r);
 }
 
-void ask_free(struct ask *q)
+static void drop_ask(struct ask *q)
 {
     arena_drop(&q->arena);
     free(q);
+}
+
+void ask_free(struct ask *q)
+{
+    struct flow *f = q->f;
+    if (f->spare_asks.count >= SPARE_ASKS_MAX) {
+        drop_ask(q);
+        return;
+    }
+    q->arena.edge = NULL;
+    arena_reset(&q->arena);
+    list_append(&f->spare_asks, &q->link);
 }
 
 static void collect(struct flow *f)
@@ -111,8 +127,9 @@ enum err flow_open(const struct flow_config *config, struct flow **out)
     map_init(&f->far_wakes, flow_random(f));
     map_init(&f->places, flow_random(f));
     heap_init(&f->wakes);
-    struct list *const lists[] = {&f->applies, &f->run,         &f->lru,          &f->dirty,
-                                  &f->asks,    &f->sys_pending, &f->flush_waiters};
+    struct list *const lists[] = {&f->applies,       &f->run,        &f->lru,
+                                  &f->dirty,         &f->asks,       &f->sys_pending,
+                                  &f->flush_waiters, &f->spare_asks, &f->spare_arrivals};
     for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
         list_init(lists[k]);
     if (!name_within(f)) {
@@ -297,8 +314,8 @@ void flow_drain(struct flow *f)
 
 bool flow_is_idle(const struct flow *f)
 {
-    return list_first(&f->asks) == NULL && list_first(&f->dirty) == NULL &&
-           f->arrivals_in_flight == 0 && !f->is_applying;
+    return list_first(&f->asks) == NULL && supervisor_is_idle(f) && f->arrivals_in_flight == 0 &&
+           !f->is_applying;
 }
 
 /* --- closing -----------------------------------------------------------------------------------
@@ -354,6 +371,9 @@ void flow_close(struct flow *f)
     map_drop(&f->open_keys);
     map_drop(&f->far_wakes);
     map_drop(&f->places);
+    while ((k = list_take(&f->spare_asks)) != NULL)
+        drop_ask(LINK_OWNER(k, struct ask, link));
+    arrivals_drop_spare(f);
     arena_drop(&f->scratch);
     arena_drop(&f->own);
     free(f);

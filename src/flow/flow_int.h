@@ -34,6 +34,7 @@ struct ask { /* owned by flow, lent to the store; freed after `done` unless that
     struct entry *entry; /* what it is about, where it is about one */
     void *context;
     bool is_kept; /* done has submitted it again, or keeps it */
+    struct flow *f;
 };
 
 struct ask *ask_new(struct flow *f, enum store_op op, ask_done *done); /* NULL: memory is short */
@@ -175,7 +176,8 @@ struct flow {
     struct list flush_waiters; /* visits that run when every row is written */
 
     uint64_t arrivals_in_flight;
-    struct list asks; /* in flight */
+    struct list asks;                       /* in flight */
+    struct list spare_asks, spare_arrivals; /* with memory that is used again */
     struct flow_stats stats;
 };
 
@@ -204,7 +206,9 @@ void entry_rest(struct flow *f, struct entry *e);
 void entry_shrink_cache(struct flow *f);
 
 /* arrive.c */
-struct arrival *arrival_new(const struct event *e, flow_reply *reply, void *context);
+struct arrival *arrival_new(struct flow *f, const struct event *e, flow_reply *reply,
+                            void *context);
+void arrivals_drop_spare(struct flow *f);
 void arrival_answer(struct flow *f, struct arrival *v, const struct flow_answer *answer);
 void arrival_fail(struct flow *f, struct arrival *v, enum err err);
 void arrive_at(struct flow *f, struct entry *e, struct arrival *v); /* pending there */
@@ -224,14 +228,14 @@ void seek_by_key(struct flow *f, struct slice text, struct slice template, seek_
 void scheduler_run(struct flow *f, struct entry *e);
 
 /* relay.c */
-struct commit { /* one commit of one instance in flight */
-    struct arena arena;
+struct commit { /* one commit of one instance in flight, in the arena of its question */
+    struct arena *arena;
     struct instance *work;
-    struct arrival *arrivals[COMMIT_EVENTS_MAX];
-    struct outcome outcomes[COMMIT_EVENTS_MAX];
-    uint64_t seqs[COMMIT_EVENTS_MAX];                /* 0: not recorded */
-    const struct slice *replayed[COMMIT_EVENTS_MAX]; /* ids of the outcome's replayed tasks */
-    uint32_t count;
+    struct arrival **arrivals;
+    struct outcome *outcomes;
+    uint64_t *seqs;                /* 0: not recorded */
+    const struct slice **replayed; /* ids of the outcome's replayed tasks */
+    uint32_t count, capacity;
     uint64_t repeats;   /* counted ones that one of the records stands for */
     uint64_t after_pos; /* the records' positions are beyond this one */
     bool has_row;
@@ -247,6 +251,7 @@ void supervisor_note(struct flow *f, struct entry *e); /* its wake-up time may h
 void supervisor_dirty(struct flow *f, struct entry *e, uint64_t first_pos);
 void supervisor_round(struct flow *f);
 int64_t supervisor_next(const struct flow *f);
+bool supervisor_is_idle(const struct flow *f); /* nothing is left to be written behind */
 /* Runs `v` once every row is as new as what was acknowledged. */
 void supervisor_flush(struct flow *f, struct visit *v);
 void supervisor_make_row(struct flow *f, struct arena *a, const struct instance *i,

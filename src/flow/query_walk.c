@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_RECORDS 64 /* with the payloads they refer to they fit into one answer of the store   \
-                         */
+#define PAGE_RECORDS                                                                               \
+    64 /* with the payloads they refer to they fit into one answer of the store                    \
+        */
 
 struct walk *walk_new(struct query *q, struct slice id, const struct template *t, uint64_t seq)
 {

@@ -34,7 +34,7 @@ static uint64_t encode(struct encoding *n, const struct event *e, const struct o
 {
     struct instance *work = n->c->work;
     struct store_record *r = &n->q->r.records[n->q->r.record_count++];
-    r->bytes = record_encode(&n->c->arena, work, e, o, &n->payloads);
+    r->bytes = record_encode(n->c->arena, work, e, o, &n->payloads);
     r->seq = work->seq;
     r->at_ms = work->at_ms;
     r->event = slice_of(vocab_name(VOCAB_EVENT_KIND, (int)e->kind));
@@ -107,26 +107,26 @@ static void step_within(struct commit *c, const struct arrival *v, struct step_t
     struct instance *before = c->work;
     bool can_grow = v->e.kind != EVENT_WAKE && v->e.kind != EVENT_CANCEL;
     if (can_grow && count_text_bytes(before) > TEXT_BYTES_MAX / 2)
-        c->work = instance_borrow(&c->arena, before);
-    step(&c->arena, c->work, &v->e, time, o);
+        c->work = instance_borrow(c->arena, before);
+    step(c->arena, c->work, &v->e, time, o);
     if (c->work == before || count_text_bytes(c->work) <= TEXT_BYTES_MAX)
         return;
     c->work = before;
     *o = (struct outcome){.verdict = VERDICT_TOO_LARGE, .at_ms = o->at_ms};
-    o->reason = SLICE("the instance would be larger than 16 MiB");
+    o->reason = SLICE("the data of the instance would be larger than 12 MiB");
 }
 
 static void step_one(struct flow *f, struct commit *c, const struct arrival *v, struct outcome *o)
 {
     struct step_time time = {f->now_ms, f->grace_from_ms};
     if (v->blocked_by[0] != '\0') {
-        struct text why = text_new(&c->arena, REASON_BYTES_MAX);
+        struct text why = text_new(c->arena, REASON_BYTES_MAX);
         text_put_c(&why, "the key is held by another open instance: ");
         text_put(&why, (struct slice){v->blocked_by, HASH_ID_CHARS});
         *o = (struct outcome){.verdict = VERDICT_REFUSED, .reason = text_slice(&why)};
         o->at_ms = f->now_ms > c->work->at_ms ? f->now_ms : c->work->at_ms;
     } else if (v->e.dry_run) {
-        step(&c->arena, instance_borrow(&c->arena, c->work), &v->e, time, o);
+        step(c->arena, instance_borrow(c->arena, c->work), &v->e, time, o);
         o->is_unrecorded = true;
         o->effect_count = 0;
     } else {
@@ -146,7 +146,7 @@ static void hear(struct entry *e, const struct commit *c, const struct outcome *
 
 static const struct slice *name_replayed(struct commit *c, const struct outcome *o)
 {
-    struct slice *names = arena_array(&c->arena, o->replayed_count, sizeof *names);
+    struct slice *names = arena_array(c->arena, o->replayed_count, sizeof *names);
     for (uint32_t k = 0; k < o->replayed_count; k++)
         names[k] = c->work->template->tasks[o->replayed[k]].id;
     return names;
@@ -182,7 +182,7 @@ static void take(struct flow *f, struct entry *e, struct encoding *n, struct arr
     }
     step_one(f, c, v, o);
     if (c->work->status == INSTANCE_NONE && o->verdict != VERDICT_APPLIED) {
-        leave_to_sys(f, v, o, c->arena.edge);
+        leave_to_sys(f, v, o, c->arena->edge);
         return;
     }
     check(c->work);
@@ -232,12 +232,6 @@ static void add_payloads(struct encoding *n)
         memcpy(r->payloads[k].digest, n->payloads.items[k].digest, SHA256_BYTES);
         r->payloads[k].text = n->payloads.items[k].text;
     }
-}
-
-static void free_commit(struct commit *c)
-{
-    arena_drop(&c->arena);
-    free(c);
 }
 
 /* The arrivals of a failed commit, in their order, before those that came meanwhile. */
@@ -306,7 +300,6 @@ static void committed(struct flow *f, struct ask *q)
         entry_reload(f, e);
         break;
     }
-    free_commit(c);
 }
 
 static void submit(struct flow *f, struct entry *e, struct encoding *n)
@@ -328,7 +321,6 @@ static void answer_now(struct flow *f, struct entry *e, struct encoding *n)
 {
     relay_unstored(f, e, n->c);
     ask_free(n->q);
-    free_commit(n->c);
     supervisor_note(f, e);
     entry_rest(f, e);
 }
@@ -336,9 +328,7 @@ static void answer_now(struct flow *f, struct entry *e, struct encoding *n)
 static void take_all(struct flow *f, struct entry *e, struct encoding *n)
 {
     struct link *k;
-    n->q->r.records = arena_array(&n->q->arena, 2 * COMMIT_EVENTS_MAX, sizeof *n->q->r.records);
-    n->c->work = instance_borrow(&n->c->arena, e->i);
-    while (n->c->count < COMMIT_EVENTS_MAX && (k = list_take(&e->pending)) != NULL) {
+    while (n->c->count < n->c->capacity && (k = list_take(&e->pending)) != NULL) {
         n->current = LINK_OWNER(k, struct arrival, link);
         take(f, e, n, n->current);
         n->current = NULL;
@@ -348,17 +338,38 @@ static void take_all(struct flow *f, struct entry *e, struct encoding *n)
     e->is_repeat_due = false;
 }
 
-static bool open_commit(struct flow *f, struct encoding *n)
+/* Room for what waits now; one record more is for repeats that were counted. */
+static void make_room(struct encoding *n, const struct entry *e)
 {
-    *n = (struct encoding){.c = calloc(1, sizeof *n->c)};
+    struct arena *a = &n->q->arena;
+    uint32_t most =
+        e->pending.count < COMMIT_EVENTS_MAX ? (uint32_t)e->pending.count : COMMIT_EVENTS_MAX;
+    struct commit *c = arena_alloc(a, sizeof *c);
+    *c = (struct commit){.arena = a, .capacity = most};
+    c->arrivals = arena_array(a, most, sizeof(struct arrival *));
+    c->outcomes = arena_array(a, most, sizeof *c->outcomes);
+    c->seqs = arena_array(a, most, sizeof *c->seqs);
+    c->replayed = arena_array(a, most, sizeof(const struct slice *));
+    n->q->r.records = arena_array(a, most + 1, sizeof *n->q->r.records);
+    c->work = instance_borrow(a, e->i);
+    n->c = c;
+}
+
+static bool open_commit(struct flow *f, struct encoding *n, const struct entry *e)
+{
+    jmp_buf edge;
+    *n = (struct encoding){.q = ask_new(f, STORE_COMMIT, committed)};
     list_init(&n->again);
-    n->q = n->c == NULL ? NULL : ask_new(f, STORE_COMMIT, committed);
-    if (n->q != NULL) {
-        arena_init(&n->c->arena, WORK_BYTES_MAX);
-        return true;
+    if (n->q == NULL)
+        return false;
+    n->q->arena.edge = &edge;
+    if (setjmp(edge) != 0) {
+        ask_free(n->q);
+        return false;
     }
-    free(n->c);
-    return false;
+    make_room(n, e);
+    n->q->arena.edge = NULL;
+    return true;
 }
 
 static void give_up(struct flow *f, struct entry *e, struct encoding *n)
@@ -373,7 +384,6 @@ static void give_up(struct flow *f, struct entry *e, struct encoding *n)
     while ((k = list_take(&n->again)) != NULL || (k = list_take(&e->pending)) != NULL)
         arrival_fail(f, LINK_OWNER(k, struct arrival, link), ERR_MEMORY);
     ask_free(n->q);
-    free_commit(n->c);
     entry_reload(f, e); /* the wake-up time and what was heard are worked out anew */
 }
 
@@ -381,7 +391,7 @@ static void give_up(struct flow *f, struct entry *e, struct encoding *n)
 static bool prepare(struct flow *f, struct entry *e, struct encoding *n)
 {
     jmp_buf edge;
-    n->c->arena.edge = n->q->arena.edge = e->repeat_arena.edge = &edge;
+    n->q->arena.edge = e->repeat_arena.edge = &edge;
     if (setjmp(edge) != 0) {
         e->repeat_arena.edge = NULL;
         return false;
@@ -392,7 +402,7 @@ static bool prepare(struct flow *f, struct entry *e, struct encoding *n)
             add_row(f, e, n);
         add_payloads(n);
     }
-    n->c->arena.edge = n->q->arena.edge = e->repeat_arena.edge = NULL;
+    n->q->arena.edge = e->repeat_arena.edge = NULL;
     return true;
 }
 
@@ -401,7 +411,7 @@ void scheduler_run(struct flow *f, struct entry *e)
     struct encoding n;
     struct link *k;
     assert(e->state == ENTRY_IDLE);
-    if (!open_commit(f, &n)) {
+    if (!open_commit(f, &n, e)) {
         entry_run_later(f, e); /* memory is short: tried again in the next round */
         return;
     }

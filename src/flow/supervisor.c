@@ -109,7 +109,7 @@ static void send_wake(struct flow *f, struct entry *e)
     struct event wake = {.kind = EVENT_WAKE, .source = SLICE("clock")};
     if (e->pending.count >= PENDING_EVENTS_MAX)
         return; /* the commit of what waits looks at the clock again */
-    struct arrival *v = arrival_new(&wake, woken, NULL);
+    struct arrival *v = arrival_new(f, &wake, woken, NULL);
     if (v == NULL) {
         supervisor_note(f, e); /* memory is short: it stays due */
         return;
@@ -236,6 +236,11 @@ static bool is_statement_due(const struct flow *f)
 {
     uint64_t most = f->state == FLOW_DRAINING ? 1 : STATE_EVERY;
     return f->last_pos >= f->stated_pos + most;
+}
+
+bool supervisor_is_idle(const struct flow *f)
+{
+    return list_first(&f->dirty) == NULL && (f->state != FLOW_DRAINING || !is_statement_due(f));
 }
 
 static bool is_flush_due(const struct flow *f)

@@ -77,12 +77,14 @@ static const char *const texts[SQL_COUNT] = {
     /* The index by instance would be walked whole; the tail of the table is short. */
     [SQL_BEHIND] = "SELECT instance, min(pos) FROM events NOT INDEXED WHERE pos >= ? "
                    "GROUP BY instance ORDER BY min(pos) LIMIT ?",
-    [SQL_READY_OF_QUEUE] = "SELECT queue, at_ms, instance, task, item, generation, attempt, "
-                           "visibility_ms FROM ready WHERE queue = ? AND (at_ms, instance, task, item) > (?, ?, ?, ?) "
-                           "ORDER BY at_ms, instance, task, item LIMIT ?",
-    [SQL_READY_OF_ALL] = "SELECT queue, at_ms, instance, task, item, generation, attempt, "
-                         "visibility_ms FROM ready WHERE (queue, at_ms, instance, task, item) > (?, ?, ?, ?, ?) "
-                         "ORDER BY queue, at_ms, instance, task, item LIMIT ?",
+    [SQL_READY_OF_QUEUE] =
+        "SELECT queue, at_ms, instance, task, item, generation, attempt, visibility_ms FROM ready "
+        "WHERE queue = ? AND (at_ms, instance, task, item) > (?, ?, ?, ?) "
+        "ORDER BY at_ms, instance, task, item LIMIT ?",
+    [SQL_READY_OF_ALL] =
+        "SELECT queue, at_ms, instance, task, item, generation, attempt, visibility_ms FROM ready "
+        "WHERE (queue, at_ms, instance, task, item) > (?, ?, ?, ?, ?) "
+        "ORDER BY queue, at_ms, instance, task, item LIMIT ?",
     [SQL_TEMPLATES] = "SELECT name, version, alias, digest, source, applied_by, note, "
                       "applied_at_ms FROM templates ORDER BY name, version",
     [SQL_QUEUES] = "SELECT name, attributes, created_at_ms, modified_at_ms FROM queues "

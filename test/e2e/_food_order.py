@@ -113,10 +113,10 @@ class Story:
         events = self.server.cli("events", self.id)
         failed = [e for e in events if e["event"] == "TaskFailed"]
         must(len(failed) == 1, f"{len(failed)} TaskFailed")
-        due = changed_to(failed[0], "wake_at")
+        due = changed_to(failed[0], ".retry_at")
         woken = next(e for e in events if e["event"] == "Wake" and e["seq"] > failed[0]["seq"])
-        must(due is not None, f"no time to wake at in {failed[0]['changes']}")
-        must(failed[0]["at"] < due <= woken["at"],
+        must(due is not None, f"no time to retry at in {failed[0]['changes']}")
+        must(failed[0]["at"] <= due <= woken["at"],
              f"failed {failed[0]['at']}, due {due}, tried again {woken['at']}")
 
     def delivers(self):

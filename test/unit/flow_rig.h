@@ -1,6 +1,6 @@
-/* The engine over the memory store, driven by hand: time moves when a test says so, and a queue that
- * only notes what it is told. Between the two stands a store that can hold answers back, fail, and
- * change what is read. One rig at a time. */
+/* The engine over the memory store, driven by hand: time moves when a test says so, and a queue
+ * that only notes what it is told. Between the two stands a store that can hold answers back, fail,
+ * and change what is read. One rig at a time. */
 #ifndef SWM_TEST_FLOW_RIG_H
 #define SWM_TEST_FLOW_RIG_H
 
@@ -34,13 +34,13 @@ struct rig {
     struct store *mem;
     struct flow *flow;
     int64_t now_ms;
-    struct arena arena; /* of the test */
-    bool is_held;       /* nothing completes */
-    enum err fail_with; /* commits and rows fail so; ERR_NONE: they do not */
-    unsigned fail_count; /* so many of them */
+    struct arena arena;                     /* of the test */
+    bool is_held;                           /* nothing completes */
+    enum err fail_with;                     /* commits and rows fail so; ERR_NONE: they do not */
+    unsigned fail_count;                    /* so many of them */
     unsigned loads, commits, rows, records; /* requests and records that completed */
-    uint64_t tampered_seq;  /* this record's `at` is read as another one; 0: none */
-    uint64_t folded_pos;    /* as last stated */
+    uint64_t tampered_seq;                  /* this record's `at` is read as another one; 0: none */
+    uint64_t folded_pos;                    /* as last stated */
     struct rig_message messages[RIG_MESSAGES_MAX];
     unsigned message_count, offers, withdrawals, extensions, told;
     struct rig_answer answers[RIG_ANSWERS_MAX];
@@ -64,7 +64,7 @@ void rig_apply(const char *source);
 unsigned rig_send(struct event e);
 const struct rig_answer *rig_take(struct event e); /* sends, runs, and gives the answer */
 struct slice rig_start(const char *template, const char *key); /* a started instance's id */
-const struct rig_message *rig_message(const char *task); /* NULL: it is not in the queue */
+const struct rig_message *rig_message(const char *task);       /* NULL: it is not in the queue */
 struct slice rig_token(const struct rig_message *m);
 const struct rig_answer *rig_complete(const char *task); /* with the token of its message */
 /* A read's JSON, parsed. */
