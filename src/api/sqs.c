@@ -1,6 +1,6 @@
-/* The SQS front's door: what speaks the protocol, which action it names, which queue it means. Before
- * it stands the HTTP server, after it the actions. Only a POST that names its action in the header
- * X-Amz-Target changes anything: a page of another site cannot send that unasked. */
+/* The SQS front's door: what speaks the protocol, which action it names, which queue it means.
+ * Before it stands the HTTP server, after it the actions. Only a POST that names its action in the
+ * header X-Amz-Target changes anything: a page of another site cannot send that unasked. */
 #include "api/sqs.h"
 
 #include "api/sqs_int.h"
@@ -78,7 +78,8 @@ struct slice sqs_make_id(struct sqs_front *s, struct arena *a, struct slice from
     return text_slice(&t);
 }
 
-/* --- the address of a queue -------------------------------------------------------------------- */
+/* --- the address of a queue --------------------------------------------------------------------
+ */
 
 static bool is_plain(char c)
 {
@@ -129,7 +130,8 @@ bool sqs_take_queue(struct sqs_call *c)
     return false;
 }
 
-/* --- the protocol ------------------------------------------------------------------------------ */
+/* --- the protocol ------------------------------------------------------------------------------
+ */
 
 static bool has_type(const struct http_request *r, const char *type)
 {
@@ -166,12 +168,13 @@ static void refuse_query(struct sqs_call *c)
 {
     struct arena *a = http_arena(c->request);
     struct text t = text_new(a, 4096);
-    text_put_c(&t, "<?xml version=\"1.0\"?><ErrorResponse "
-                   "xmlns=\"http://queue.amazonaws.com/doc/2012-11-05/\"><Error><Type>Sender</Type>"
-                   "<Code>AWS.SimpleQueueService.UnsupportedOperation</Code><Message>"
-                   "This version of swm speaks the AWS JSON protocol of Amazon SQS, not the older "
-                   "Query protocol. SDKs speak it from boto3 1.34.90, JavaScript 3.447.0, Java "
-                   "2.21.19, Go v2 sqs 1.28.0, .NET 3.7.300 on.</Message><Detail/></Error><RequestId>");
+    text_put_c(&t,
+               "<?xml version=\"1.0\"?><ErrorResponse "
+               "xmlns=\"http://queue.amazonaws.com/doc/2012-11-05/\"><Error><Type>Sender</Type>"
+               "<Code>AWS.SimpleQueueService.UnsupportedOperation</Code><Message>"
+               "This version of swm speaks the AWS JSON protocol of Amazon SQS, not the older "
+               "Query protocol. SDKs speak it from boto3 1.34.90, JavaScript 3.447.0, Java "
+               "2.21.19, Go v2 sqs 1.28.0, .NET 3.7.300 on.</Message><Detail/></Error><RequestId>");
     text_put(&t, sqs_make_id(c->front, a, SLICE_NONE));
     text_put_c(&t, "</RequestId></ErrorResponse>");
     http_reply(c->request, 400, "text/xml", text_slice(&t));

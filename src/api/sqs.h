@@ -9,13 +9,14 @@
 
 struct sqs_front;
 
-struct sqs_post {            /* one message sent to swm-events */
-    struct slice body;       /* an event or an array of events, as sent */
-    struct slice id;         /* the MessageId: the event_id of an event that has none of its own; of
-                                the n-th of an array, from 0: "ID/n" */
+struct sqs_post {      /* one message sent to swm-events */
+    struct slice body; /* an event or an array of events, as sent */
+    struct slice id;   /* the MessageId: the event_id of an event that has none of its own; of
+                          the n-th of an array, from 0: "ID/n" */
     struct slice source, actor;
 };
-/* ERR_NONE: the verdict is durable, whatever it is. Else nothing is decided: the sender tries again. */
+/* ERR_NONE: the verdict is durable, whatever it is. Else nothing is decided: the sender tries
+ * again. */
 typedef void sqs_posted(void *context, enum err err);
 
 struct sqs_config {

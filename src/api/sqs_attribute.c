@@ -1,6 +1,6 @@
 /* The attributes of queues in the SQS protocol: a table says which there are, which can be set and
- * which this version does not have. Before it stands sqs.c, after it the queues, which judge values.
- * An attribute that would have no effect is refused by name, never taken in silence. */
+ * which this version does not have. Before it stands sqs.c, after it the queues, which judge
+ * values. An attribute that would have no effect is refused by name, never taken in silence. */
 #include "api/sqs_int.h"
 
 #include <inttypes.h>
@@ -51,9 +51,11 @@ static const struct queue_attribute *find(struct slice name)
     return NULL;
 }
 
-/* --- setting ----------------------------------------------------------------------------------- */
+/* --- setting -----------------------------------------------------------------------------------
+ */
 
-static bool take_setting(struct sqs_call *c, struct json_out *o, struct slice name, struct slice value)
+static bool take_setting(struct sqs_call *c, struct json_out *o, struct slice name,
+                         struct slice value)
 {
     const struct queue_attribute *row = find(name);
     if (row == NULL || row->kind == ATTRIBUTE_SHOWN) {
@@ -127,7 +129,8 @@ void sqs_set_attributes(struct sqs_call *c)
         queues->ops->set(queues, c->queue, json, take_set, c);
 }
 
-/* --- getting ----------------------------------------------------------------------------------- */
+/* --- getting -----------------------------------------------------------------------------------
+ */
 
 struct shown {
     struct json_out out;

@@ -1,6 +1,6 @@
 /* Requests of one entry and of many, told apart only here: an action on messages works on entries,
- * and each has its own answer. Before it stand those actions, after it sqs_fault.c. An answer is made
- * when the last entry has its own. */
+ * and each has its own answer. Before it stand those actions, after it sqs_fault.c. An answer is
+ * made when the last entry has its own. */
 #include "api/sqs_int.h"
 
 #include <assert.h>
@@ -107,7 +107,8 @@ struct sqs_batch *sqs_batch_begin(struct sqs_call *c,
     return NULL;
 }
 
-/* --- the answer -------------------------------------------------------------------------------- */
+/* --- the answer --------------------------------------------------------------------------------
+ */
 
 static void write_failed(struct json_out *o, const struct sqs_entry *e)
 {

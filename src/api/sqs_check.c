@@ -21,14 +21,16 @@ bool sqs_take_number(struct arena *a, yyjson_val *input, struct sqs_number *n,
         return true;
     bool is_count = n->least > 0;
     return sqs_fault_set(a, fault, SQS_BAD_VALUE,
-                         is_count ? "Value %lld for parameter %s is invalid. Reason: Must be between "
-                                    "%lld and %lld, if provided."
-                                  : "Value %lld for parameter %s is invalid. Reason: Must be >= %lld "
-                                    "and <= %lld, if provided.",
+                         is_count
+                             ? "Value %lld for parameter %s is invalid. Reason: Must be between "
+                               "%lld and %lld, if provided."
+                             : "Value %lld for parameter %s is invalid. Reason: Must be >= %lld "
+                               "and <= %lld, if provided.",
                          (long long)n->value, n->name, (long long)n->least, (long long)n->most);
 }
 
-/* --- characters -------------------------------------------------------------------------------- */
+/* --- characters --------------------------------------------------------------------------------
+ */
 
 /* The characters of XML 1.0; of those that are no such, UTF-8 can hold control characters, U+FFFE
  * and U+FFFF. */
@@ -93,7 +95,8 @@ static bool is_number(struct slice s)
            slice_to_int((struct slice){s.at + i + 1 + sign, s.len - i - 1 - sign}, &exponent);
 }
 
-/* --- attributes of a message ------------------------------------------------------------------- */
+/* --- attributes of a message -------------------------------------------------------------------
+ */
 
 static bool take_value(struct arena *a, yyjson_val *v, struct sqs_attribute *out,
                        struct sqs_fault *fault)
@@ -152,7 +155,8 @@ static bool check_name(struct arena *a, struct slice name, enum sqs_attributes_k
                              "The message attribute name '%.*s' is invalid. It can have letters, "
                              "digits, _, - and single dots inside, is at most 256 characters long "
                              "and does not begin with AWS. or Amazon.",
-                             name.len > NAME_BYTES_LIMIT ? NAME_BYTES_LIMIT : (int)name.len, name.at);
+                             name.len > NAME_BYTES_LIMIT ? NAME_BYTES_LIMIT : (int)name.len,
+                             name.at);
     return true;
 }
 
@@ -241,7 +245,8 @@ struct sqs_attributes sqs_attributes_asked(struct arena *a, const struct sqs_att
     return out;
 }
 
-/* --- digests ----------------------------------------------------------------------------------- */
+/* --- digests -----------------------------------------------------------------------------------
+ */
 
 struct slice sqs_md5(struct arena *a, struct slice s)
 {

@@ -1,5 +1,5 @@
-/* What a worker does with receipts: deleting, and changing visibility, one or many. Before it stands
- * sqs_batch.c, which splits and answers; after it the queues. */
+/* What a worker does with receipts: deleting, and changing visibility, one or many. Before it
+ * stands sqs_batch.c, which splits and answers; after it the queues. */
 #include "api/sqs_int.h"
 
 /* Empty: there is none, and the entry's fault says so. */
@@ -17,7 +17,8 @@ static struct sqs_fault bad_receipt(void)
     return (struct sqs_fault){SQS_BAD_RECEIPT, SLICE("The input receipt handle is invalid.")};
 }
 
-/* --- deleting ---------------------------------------------------------------------------------- */
+/* --- deleting ----------------------------------------------------------------------------------
+ */
 
 static void take_removed(void *context, enum err err, struct slice detail)
 {
@@ -48,7 +49,8 @@ void sqs_delete_message(struct sqs_call *c)
     sqs_batch_done(b, refused);
 }
 
-/* --- visibility -------------------------------------------------------------------------------- */
+/* --- visibility --------------------------------------------------------------------------------
+ */
 
 static struct sqs_fault fault_of_change(struct arena *a, enum err err, int64_t seconds)
 {
@@ -79,8 +81,7 @@ static void change(struct sqs_call *c, struct sqs_entry *e)
                             "The request must contain the parameter VisibilityTimeout.");
         return;
     }
-    enum err err =
-        queues->ops->set_visibility(queues, c->queue, receipt, seconds.value * 1000);
+    enum err err = queues->ops->set_visibility(queues, c->queue, receipt, seconds.value * 1000);
     e->fault = fault_of_change(a, err, seconds.value);
 }
 

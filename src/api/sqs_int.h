@@ -73,7 +73,7 @@ struct sqs_front {
 struct sqs_call { /* lives in the request's arena */
     struct sqs_front *front;
     struct http_request *request;
-    yyjson_val *input; /* an object */
+    yyjson_val *input;  /* an object */
     struct slice queue; /* the name, where the action has a queue */
     bool is_batch;
 };

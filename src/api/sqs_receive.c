@@ -1,5 +1,6 @@
 /* Receiving. Before it stands sqs.c, after it the queues, which answer at once or when a message
- * comes. A client that goes meanwhile is told to the queues, so that no message is hidden for it. */
+ * comes. A client that goes meanwhile is told to the queues, so that no message is hidden for it.
+ */
 #include "api/sqs_int.h"
 
 #include <inttypes.h>
@@ -15,7 +16,8 @@ struct receiving { /* lives in the request's arena */
     uint32_t count;
 };
 
-/* --- attributes -------------------------------------------------------------------------------- */
+/* --- attributes --------------------------------------------------------------------------------
+ */
 
 static const char *const system_names[] = {"All",
                                            "SenderId",
@@ -121,7 +123,8 @@ static void write_user(struct sqs_call *c, struct json_out *o, yyjson_val *store
     sqs_attributes_write(o, &asked);
 }
 
-/* --- the answer -------------------------------------------------------------------------------- */
+/* --- the answer --------------------------------------------------------------------------------
+ */
 
 static void write_message(struct sqs_call *c, struct json_out *o, const struct queue_delivery *d)
 {
@@ -173,7 +176,8 @@ static void reply(void *context)
     sqs_reply(c, &o);
 }
 
-static void take_received(void *context, enum err err, const struct queue_delivery *d, uint32_t count)
+static void take_received(void *context, enum err err, const struct queue_delivery *d,
+                          uint32_t count)
 {
     struct receiving *w = context;
     w->is_over = true;
@@ -196,7 +200,8 @@ static void lose_client(void *context)
     queues->ops->cancel(queues, w->handle);
 }
 
-/* --- the request ------------------------------------------------------------------------------- */
+/* --- the request -------------------------------------------------------------------------------
+ */
 
 static bool take_numbers(struct sqs_call *c, struct sqs_number numbers[3])
 {

@@ -71,7 +71,8 @@ int cli_get(struct cli *c, const char *path, yyjson_val **root)
 
 int cli_post(struct cli *c, const char *path, struct slice body, yyjson_val **root)
 {
-    return cli_send(c, &(struct client_request){.method = "POST", .path = path, .body = body}, root);
+    return cli_send(c, &(struct client_request){.method = "POST", .path = path, .body = body},
+                    root);
 }
 
 /* --- addresses ---------------------------------------------------------------------------------

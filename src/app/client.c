@@ -38,7 +38,8 @@ struct client_call {
     bool is_done, is_stream, has_news, is_too_large;
 };
 
-/* --- opening ----------------------------------------------------------------------------------- */
+/* --- opening -----------------------------------------------------------------------------------
+ */
 
 static bool is_clean(const char *text)
 {
@@ -130,8 +131,9 @@ enum err client_open(const char *url, struct client **out, char why[CLIENT_WHY_B
     if (url == NULL)
         url = getenv("SWM_URL");
     c->multi = curl_multi_init();
-    enum err e = c->multi == NULL ? ERR_MEMORY
-                                  : take_url(c, url != NULL && url[0] != '\0' ? url : URL_DEFAULT, why);
+    enum err e = c->multi == NULL
+                     ? ERR_MEMORY
+                     : take_url(c, url != NULL && url[0] != '\0' ? url : URL_DEFAULT, why);
     if (e == ERR_NONE)
         e = take_headers(c, why);
     if (e == ERR_NONE)
@@ -160,7 +162,8 @@ const char *client_why(const struct client *c)
     return c->why;
 }
 
-/* --- one call ---------------------------------------------------------------------------------- */
+/* --- one call ----------------------------------------------------------------------------------
+ */
 
 static size_t take_bytes(char *bytes, size_t size, size_t count, void *context)
 {
@@ -210,8 +213,8 @@ static bool set_body(struct client_call *call, const struct client_request *r)
         return true;
     return curl_easy_setopt(call->easy, CURLOPT_POST, 1L) == CURLE_OK &&
            curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE, (long)r->body.len) == CURLE_OK &&
-           curl_easy_setopt(call->easy, CURLOPT_COPYPOSTFIELDS, r->body.at != NULL ? r->body.at : "") ==
-               CURLE_OK;
+           curl_easy_setopt(call->easy, CURLOPT_COPYPOSTFIELDS,
+                            r->body.at != NULL ? r->body.at : "") == CURLE_OK;
 }
 
 static bool set_limits(struct client_call *call, const struct client_request *r)
@@ -227,7 +230,8 @@ static bool set_limits(struct client_call *call, const struct client_request *r)
            curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)STREAM_SILENCE_S) == CURLE_OK;
 }
 
-static bool set_all(const struct client *c, struct client_call *call, const struct client_request *r)
+static bool set_all(const struct client *c, struct client_call *call,
+                    const struct client_request *r)
 {
     CURL *easy = call->easy;
     if (easy == NULL || asprintf(&call->path, "%s%s", c->url, r->path) < 0)
@@ -317,7 +321,8 @@ bool client_has_news(struct client_call *call)
     return has_news;
 }
 
-/* --- the answer -------------------------------------------------------------------------------- */
+/* --- the answer --------------------------------------------------------------------------------
+ */
 
 static void explain(struct client *c, const struct client_call *call)
 {

@@ -1,5 +1,5 @@
-/* Speaks HTTP with a server. Several calls may be under way at once; whoever waits for one moves all
- * of them on. One thread. */
+/* Speaks HTTP with a server. Several calls may be under way at once; whoever waits for one moves
+ * all of them on. One thread. */
 #ifndef SWM_APP_CLIENT_H
 #define SWM_APP_CLIENT_H
 
@@ -15,12 +15,12 @@ struct client;
 struct client_call;
 
 struct client_request {
-    const char *method;    /* "GET", "POST" */
-    const char *path;      /* from the slash on, encoded, with its query */
-    struct slice body;     /* absent: none */
-    const char *type;      /* of the body; NULL: application/json */
-    int64_t timeout_ms;    /* 0: CLIENT_WAIT_MS, less than 0: as long as it takes */
-    bool is_stream;        /* an event stream: only whether something came is kept */
+    const char *method; /* "GET", "POST" */
+    const char *path;   /* from the slash on, encoded, with its query */
+    struct slice body;  /* absent: none */
+    const char *type;   /* of the body; NULL: application/json */
+    int64_t timeout_ms; /* 0: CLIENT_WAIT_MS, less than 0: as long as it takes */
+    bool is_stream;     /* an event stream: only whether something came is kept */
 };
 
 struct client_answer {
@@ -40,8 +40,8 @@ enum err client_ask(struct client *c, struct arena *a, const struct client_reque
                     struct client_answer *out) MUST_USE;
 const char *client_why(const struct client *c);
 
-/* The same in pieces. The call is the caller's until client_take or client_drop. The request's texts
- * are copied. NULL: memory is short. */
+/* The same in pieces. The call is the caller's until client_take or client_drop. The request's
+ * texts are copied. NULL: memory is short. */
 struct client_call *client_begin(struct client *c, const struct client_request *r);
 /* Moves all calls on and waits until something happens to one of them or to `fds`, at most
  * `timeout_ms`. */

@@ -26,7 +26,8 @@ static int send_body(struct cli *c, struct json_out *o, const char *verb, yyjson
                     answer);
 }
 
-/* --- replay ------------------------------------------------------------------------------------ */
+/* --- replay ------------------------------------------------------------------------------------
+ */
 
 static void say_replayed(struct cli *c, yyjson_val *answer)
 {
@@ -86,7 +87,8 @@ void cmd_replay_help(void)
                            "  swm replay ORDER-1 --stage prepare --input '{\"dish\": \"soup\"}'\n");
 }
 
-/* --- pause, resume, cancel --------------------------------------------------------------------- */
+/* --- pause, resume, cancel ---------------------------------------------------------------------
+ */
 
 static int finish(struct cli *c, struct json_out *o, const char *verb)
 {

@@ -1,6 +1,6 @@
-/* swm demo: a server, the food-order template, and a world of customers and workers, in one command.
- * Before it stands the command line, after it demo_server.c and kitchen.c. It shows what a kill -9
- * does: nothing; so that it starts the server again when somebody tries. */
+/* swm demo: a server, the food-order template, and a world of customers and workers, in one
+ * command. Before it stands the command line, after it demo_server.c and kitchen.c. It shows what a
+ * kill -9 does: nothing; so that it starts the server again when somebody tries. */
 #include "app/cli.h"
 
 #include "app/demo_server.h"
@@ -32,7 +32,8 @@ struct demo {
     int exit;
 };
 
-/* --- the welcome ------------------------------------------------------------------------------- */
+/* --- the welcome -------------------------------------------------------------------------------
+ */
 
 static void put_hint(struct term *t, const char *arguments, const char *what)
 {
@@ -98,7 +99,8 @@ static void welcome(struct demo *d)
     term_end_line(t);
     put_hints(d);
     term_end_line(t);
-    term_put_c(t, TINT_DIM, "  Ctrl-C stops everything; the next demo goes on where this one stood.");
+    term_put_c(t, TINT_DIM,
+               "  Ctrl-C stops everything; the next demo goes on where this one stood.");
     term_end_line(t);
     term_end_line(t);
     (void)term_flush(t);
@@ -122,7 +124,8 @@ static void open_page(struct demo *d)
     _exit(127);
 }
 
-/* --- the server's life ------------------------------------------------------------------------- */
+/* --- the server's life -------------------------------------------------------------------------
+ */
 
 static void stop_with(struct demo *d, int exit)
 {
@@ -169,14 +172,16 @@ static void mourn_server(struct demo *d, int64_t now_ms)
     kitchen_drop(&d->kitchen);
     d->restart_at_ms = now_ms + RESTART_MS;
     if (!d->is_welcomed || ++d->deaths >= DEATHS_MAX) {
-        stop_with(d, cli_fail(d->cli, EXIT_REFUSED, "io", NULL, "the server did not start; --listen 127.0.0.1:0 takes a free port"));
+        stop_with(d, cli_fail(d->cli, EXIT_REFUSED, "io", NULL,
+                              "the server did not start; --listen 127.0.0.1:0 takes a free port"));
         return;
     }
     (void)snprintf(detail, sizeof detail, "the server was killed; it is started again");
     kitchen_say(&d->kitchen, TINT_RED, "killed", NULL, detail);
 }
 
-/* --- the loop ---------------------------------------------------------------------------------- */
+/* --- the loop ----------------------------------------------------------------------------------
+ */
 
 static void take_signals(struct demo *d)
 {

@@ -1,4 +1,5 @@
-/* swm queue: what waits in the work queues. Before it stands the command line, after it the server. */
+/* swm queue: what waits in the work queues. Before it stands the command line, after it the server.
+ */
 #include "app/cli.h"
 
 #include "app/view.h"
@@ -77,8 +78,8 @@ static int peek(struct cli *c)
 static int purge(struct cli *c)
 {
     yyjson_val *answer;
-    int exit = cli_post(c, cli_path(c, "/v1/queues/", c->args.words[0], "/purge"), SLICE_NONE,
-                        &answer);
+    int exit =
+        cli_post(c, cli_path(c, "/v1/queues/", c->args.words[0], "/purge"), SLICE_NONE, &answer);
     if (exit != EXIT_OK)
         return exit;
     if (c->args.json) {

@@ -12,7 +12,8 @@
 #define PEOPLE_LIMIT 100 /* lines that a person gets without asking for more */
 #define PAGE_LIMIT 500
 
-/* --- start ------------------------------------------------------------------------------------- */
+/* --- start -------------------------------------------------------------------------------------
+ */
 
 static void say_started(struct cli *c, yyjson_val *answer)
 {
@@ -109,16 +110,17 @@ int cmd_start(int argc, char **argv)
 
 void cmd_start_help(void)
 {
-    cli_help(start_verbs, "  swm start food-order --key ORDER-1 --input '{\"order_id\": \"ORDER-1\"}'\n"
-                          "  swm start food-order --input @order.json --wait\n");
+    cli_help(start_verbs,
+             "  swm start food-order --key ORDER-1 --input '{\"order_id\": \"ORDER-1\"}'\n"
+             "  swm start food-order --input @order.json --wait\n");
 }
 
-/* --- list -------------------------------------------------------------------------------------- */
+/* --- list --------------------------------------------------------------------------------------
+ */
 
-static const struct table_column columns[] = {{"KEY", false},      {"TEMPLATE", false},
-                                              {"STATUS", false},   {"STAGE", false},
-                                              {"BUSINESS", false}, {"STARTED", false},
-                                              {"CHANGED", false},  {"INSTANCE", false}};
+static const struct table_column columns[] = {
+    {"KEY", false},      {"TEMPLATE", false}, {"STATUS", false},  {"STAGE", false},
+    {"BUSINESS", false}, {"STARTED", false},  {"CHANGED", false}, {"INSTANCE", false}};
 
 static void put_row(struct cli *c, struct table *table, yyjson_val *i, int64_t now_ms)
 {

@@ -6,7 +6,8 @@
 
 #include <inttypes.h>
 
-/* --- verify ------------------------------------------------------------------------------------ */
+/* --- verify ------------------------------------------------------------------------------------
+ */
 
 static int verify(struct cli *c)
 {
@@ -28,7 +29,8 @@ static int verify(struct cli *c)
     (void)json_get_int(answer, "instances", &instances);
     (void)json_get_int(answer, "events", &events);
     term_put_c(&c->out, is_ok ? TINT_GREEN : TINT_RED, is_ok ? "✔ in order" : "✘ not in order");
-    term_printf(&c->out, TINT_NONE, ": %" PRId64 " instances, %" PRId64 " events", instances, events);
+    term_printf(&c->out, TINT_NONE, ": %" PRId64 " instances, %" PRId64 " events", instances,
+                events);
     term_end_line(&c->out);
     yyjson_arr_iter it = yyjson_arr_iter_with(json_get(answer, "problems"));
     while ((problem = yyjson_arr_iter_next(&it)) != NULL) {
@@ -52,7 +54,8 @@ void cmd_verify_help(void)
     cli_help(verify_verbs, "  swm verify\n  swm verify ORDER-1 --json\n");
 }
 
-/* --- backup ------------------------------------------------------------------------------------ */
+/* --- backup ------------------------------------------------------------------------------------
+ */
 
 static int backup(struct cli *c)
 {
@@ -87,10 +90,12 @@ int cmd_backup(int argc, char **argv)
 
 void cmd_backup_help(void)
 {
-    cli_help(backup_verbs, "  swm backup monday.db      (in the folder backups of the server's data)\n");
+    cli_help(backup_verbs,
+             "  swm backup monday.db      (in the folder backups of the server's data)\n");
 }
 
-/* --- status ------------------------------------------------------------------------------------ */
+/* --- status ------------------------------------------------------------------------------------
+ */
 
 struct status {
     yyjson_val *index, *stats, *queues;

@@ -1,13 +1,12 @@
-/* swm task: the inbox of people, and answers to tasks by hand or from a script. Before it stands the
- * command line, after it the server. */
+/* swm task: the inbox of people, and answers to tasks by hand or from a script. Before it stands
+ * the command line, after it the server. */
 #include "app/cli.h"
 
 #include "app/view.h"
 
-static const struct table_column columns[] = {{"KEY", false},     {"TASK", false},
-                                              {"TEMPLATE", false}, {"FOR", false},
-                                              {"SINCE", false},   {"DUE", false},
-                                              {"INSTANCE", false}};
+static const struct table_column columns[] = {
+    {"KEY", false},   {"TASK", false}, {"TEMPLATE", false}, {"FOR", false},
+    {"SINCE", false}, {"DUE", false},  {"INSTANCE", false}};
 
 static void put_row(struct table *table, yyjson_val *task, int64_t now_ms)
 {
@@ -19,7 +18,8 @@ static void put_row(struct table *table, yyjson_val *task, int64_t now_ms)
     table_put(table, TINT_NONE, json_get_text(task, "template"));
     table_put(table, TINT_NONE, who.len > 0 ? who : group);
     table_put_c(table, TINT_DIM, term_ago(view_time(task, "since"), now_ms, text));
-    table_put_c(table, due != 0 && due < now_ms ? TINT_RED : TINT_NONE, term_ago(due, now_ms, text));
+    table_put_c(table, due != 0 && due < now_ms ? TINT_RED : TINT_NONE,
+                term_ago(due, now_ms, text));
     table_put(table, TINT_DIM, json_get_text(task, "instance"));
 }
 
@@ -52,7 +52,8 @@ static int put_address(struct cli *c, struct json_out *o)
 {
     const struct args *a = &c->args;
     bool is_named = a->word_count == 1 && a->task != NULL;
-    if ((a->token != NULL) == is_named || (a->token != NULL && (a->word_count > 0 || a->task != NULL)))
+    if ((a->token != NULL) == is_named ||
+        (a->token != NULL && (a->word_count > 0 || a->task != NULL)))
         return cli_usage(c, "say which task: ID --task TASK, or --token TOKEN");
     if (a->token != NULL) {
         json_put_text(o, "token", a->token);
@@ -65,7 +66,8 @@ static int put_address(struct cli *c, struct json_out *o)
 
 static void say_verdict(struct cli *c, yyjson_val *answer)
 {
-    struct slice verdict = json_get_text(answer, "verdict"), status = json_get_text(answer, "status");
+    struct slice verdict = json_get_text(answer, "verdict"),
+                 status = json_get_text(answer, "status");
     struct slice reason = json_get_text(answer, "reason");
     term_put(&c->out, view_verdict_tint(verdict), verdict);
     term_put_c(&c->out, TINT_NONE, ": ");
@@ -156,7 +158,8 @@ int cmd_task(int argc, char **argv)
 
 void cmd_task_help(void)
 {
-    cli_help(verbs, "  swm task list --assignee delivery_executive\n"
-                    "  swm task complete ORDER-1 --task deliver_food --output '{\"tip\": 2.5}'\n"
-                    "  swm task fail --token \"$TOKEN\" --error OutOfStock --message \"no flour\"\n");
+    cli_help(verbs,
+             "  swm task list --assignee delivery_executive\n"
+             "  swm task complete ORDER-1 --task deliver_food --output '{\"tip\": 2.5}'\n"
+             "  swm task fail --token \"$TOKEN\" --error OutOfStock --message \"no flour\"\n");
 }

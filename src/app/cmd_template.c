@@ -1,6 +1,6 @@
-/* swm template: applies and looks at templates. Files are checked, drawn and compared by this process
- * itself, without a server; names are the server's. Before it stands the command line, after it
- * core's parser and the server. */
+/* swm template: applies and looks at templates. Files are checked, drawn and compared by this
+ * process itself, without a server; names are the server's. Before it stands the command line,
+ * after it core's parser and the server. */
 #include "app/cli.h"
 
 #include "app/template_file.h"
@@ -10,7 +10,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* --- apply and validate ------------------------------------------------------------------------ */
+/* --- apply and validate ------------------------------------------------------------------------
+ */
 
 static void say_applied(struct cli *c, yyjson_val *answer)
 {
@@ -96,12 +97,12 @@ static int validate(struct cli *c)
     return each_file(c, validate_file);
 }
 
-/* --- list and show ----------------------------------------------------------------------------- */
+/* --- list and show -----------------------------------------------------------------------------
+ */
 
-static const struct table_column columns[] = {{"TEMPLATE", false}, {"VERSION", true},
-                                              {"STAGES", true},    {"TASKS", true},
-                                              {"APPLIED", false},  {"BY", false},
-                                              {"DESCRIPTION", false}};
+static const struct table_column columns[] = {
+    {"TEMPLATE", false}, {"VERSION", true}, {"STAGES", true},      {"TASKS", true},
+    {"APPLIED", false},  {"BY", false},     {"DESCRIPTION", false}};
 
 static void put_row(struct table *table, yyjson_val *t, int64_t now_ms)
 {
@@ -158,7 +159,8 @@ static int show(struct cli *c)
     term_put_c(&c->out, TINT_DIM, "# ");
     term_put(&c->out, TINT_BOLD, json_get_text(t, "template"));
     term_printf(&c->out, TINT_BOLD, " v%" PRId64, version);
-    term_printf(&c->out, TINT_DIM, " of %zu, applied %s by ", yyjson_arr_size(json_get(t, "versions")),
+    term_printf(&c->out, TINT_DIM, " of %zu, applied %s by ",
+                yyjson_arr_size(json_get(t, "versions")),
                 term_ago(view_time(t, "applied_at"), cli_now_ms(), text));
     term_put(&c->out, TINT_DIM, by);
     term_end_line(&c->out);
@@ -166,7 +168,8 @@ static int show(struct cli *c)
     return EXIT_OK;
 }
 
-/* --- diff -------------------------------------------------------------------------------------- */
+/* --- diff --------------------------------------------------------------------------------------
+ */
 
 static void put_side(struct cli *c, const char *sign, enum tint tint, yyjson_val *value)
 {
@@ -231,7 +234,8 @@ static int diff(struct cli *c)
     return EXIT_OK;
 }
 
-/* --- graph ------------------------------------------------------------------------------------- */
+/* --- graph -------------------------------------------------------------------------------------
+ */
 
 static struct slice draw_svg(struct arena *a, const struct template *t)
 {
@@ -262,9 +266,10 @@ static int graph(struct cli *c)
 }
 
 static const struct verb verbs[] = {
-    {"apply", apply, "", 1, -1},      {"list", list, "", 0, 0}, {"show", show, "", 1, 1},
-    {"diff", diff, "", 2, 2},         {"validate", validate, "", 1, -1},
-    {"graph", graph, "format", 1, 1}, {NULL, NULL, NULL, 0, 0},
+    {"apply", apply, "", 1, -1},       {"list", list, "", 0, 0},
+    {"show", show, "", 1, 1},          {"diff", diff, "", 2, 2},
+    {"validate", validate, "", 1, -1}, {"graph", graph, "format", 1, 1},
+    {NULL, NULL, NULL, 0, 0},
 };
 
 int cmd_template(int argc, char **argv)

@@ -1,6 +1,6 @@
 /* swm watch: one instance, live. In a terminal its picture is drawn anew in place; elsewhere each
- * event is a line. Before it stands the command line, after it follow.c, which says when to look. It
- * ends with the instance. */
+ * event is a line. Before it stands the command line, after it follow.c, which says when to look.
+ * It ends with the instance. */
 #include "app/cli.h"
 
 #include "app/follow.h"
@@ -22,7 +22,8 @@ struct watch {
     int64_t away_since_ms; /* 0: the server is there */
 };
 
-/* --- drawing ----------------------------------------------------------------------------------- */
+/* --- drawing -----------------------------------------------------------------------------------
+ */
 
 static int count_lines(struct slice s)
 {
@@ -90,10 +91,11 @@ static void draw(struct watch *w)
     w->drawn_lines = count_lines(picture);
 }
 
-/* --- looking ----------------------------------------------------------------------------------- */
+/* --- looking -----------------------------------------------------------------------------------
+ */
 
-/* EXIT_OK, or why there is nothing more to see. A server that is away is waited for; the last picture
- * stays meanwhile. */
+/* EXIT_OK, or why there is nothing more to see. A server that is away is waited for; the last
+ * picture stays meanwhile. */
 static int look(struct watch *w)
 {
     yyjson_val *answer;

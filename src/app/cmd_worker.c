@@ -36,7 +36,8 @@ static size_t count_free(const struct worker *w)
     return count;
 }
 
-/* --- receiving --------------------------------------------------------------------------------- */
+/* --- receiving ---------------------------------------------------------------------------------
+ */
 
 static void ask_for_messages(struct worker *w, int64_t now_ms)
 {
@@ -108,7 +109,8 @@ static void take_messages(struct worker *w)
     begin_jobs(w, json_get(root, "messages"));
 }
 
-/* --- the loop ---------------------------------------------------------------------------------- */
+/* --- the loop ----------------------------------------------------------------------------------
+ */
 
 /* The first signal lets what runs finish, the second ends it. */
 static void take_signals(struct worker *w)
@@ -225,10 +227,11 @@ int cmd_worker(int argc, char **argv)
 
 void cmd_worker_help(void)
 {
-    cli_help(verbs,
-             "  swm worker --queue make_food_queue --exec ./cook.sh --concurrency 4\n\n"
-             "The command finds the task's input as JSON on standard input. Exit status 0: the task is\n"
-             "completed with what was said on standard output (JSON, or nothing). Another one: the\n"
-             "attempt failed with error ExitN and the last line of standard error as its message.\n"
-             "SWM_TASK SWM_INSTANCE SWM_KEY SWM_ATTEMPT SWM_IDEMPOTENCY_KEY are in its environment.\n");
+    cli_help(
+        verbs,
+        "  swm worker --queue make_food_queue --exec ./cook.sh --concurrency 4\n\n"
+        "The command finds the task's input as JSON on standard input. Exit status 0: the task is\n"
+        "completed with what was said on standard output (JSON, or nothing). Another one: the\n"
+        "attempt failed with error ExitN and the last line of standard error as its message.\n"
+        "SWM_TASK SWM_INSTANCE SWM_KEY SWM_ATTEMPT SWM_IDEMPOTENCY_KEY are in its environment.\n");
 }

@@ -1,6 +1,6 @@
-/* Follows one instance. Before it stands a command that waits, after it the event stream, which only
- * says that there is news: what it is, is read from the server. It must not lose news between a read
- * and the next stream, so that a new stream is news by itself. */
+/* Follows one instance. Before it stands a command that waits, after it the event stream, which
+ * only says that there is news: what it is, is read from the server. It must not lose news between
+ * a read and the next stream, so that a new stream is news by itself. */
 #include "app/follow.h"
 
 #include "app/view.h"
@@ -65,7 +65,8 @@ void follow_close(struct follow *f)
 int follow_to_end(struct cli *c, const char *instance, yyjson_val **shown)
 {
     struct follow f;
-    struct client_request r = {.method = "GET", .path = cli_path(c, "/v1/instances/", instance, "")};
+    struct client_request r = {.method = "GET",
+                               .path = cli_path(c, "/v1/instances/", instance, "")};
     struct arena round;
     int exit = -1;
     arena_init(&round, WORK_BYTES_MAX * 2);

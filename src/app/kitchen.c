@@ -2,8 +2,8 @@
  * server's REST interface. It keeps nothing: what it forgets is given out again by the server. */
 #include "app/kitchen.h"
 
-#include "app/view.h"
 #include "api/asset.h"
+#include "app/view.h"
 #include "base/time.h"
 
 #include <inttypes.h>
@@ -29,7 +29,8 @@ static const char *const streets[] = {"1 Harbour Lane", "22 Mill Road", "7 Garde
 
 #define PICK(k, list) (list)[roll(k, sizeof(list) / sizeof(list)[0])]
 
-/* --- telling ----------------------------------------------------------------------------------- */
+/* --- telling -----------------------------------------------------------------------------------
+ */
 
 static void print(struct kitchen *k, const char *what, const char *key, const char *detail)
 {
@@ -52,7 +53,8 @@ void kitchen_say(struct kitchen *k, enum tint tint, const char *what, const char
     struct tm local;
     if (k->cli->args.json) {
         print(k, what, key, detail);
-    } else if (localtime_r(&now, &local) != NULL && strftime(clock, sizeof clock, "%T", &local) > 0) {
+    } else if (localtime_r(&now, &local) != NULL &&
+               strftime(clock, sizeof clock, "%T", &local) > 0) {
         t->cut_at = t->columns;
         term_printf(t, TINT_DIM, "  %s  ", clock);
         term_printf(t, TINT_BOLD, "%-11s", key != NULL ? key : "");
@@ -64,7 +66,8 @@ void kitchen_say(struct kitchen *k, enum tint tint, const char *what, const char
     (void)term_flush(t);
 }
 
-/* --- asking ------------------------------------------------------------------------------------ */
+/* --- asking ------------------------------------------------------------------------------------
+ */
 
 static uint64_t roll(struct kitchen *k, uint64_t sides)
 {
@@ -99,7 +102,8 @@ static struct json_out begin_object(struct kitchen *k)
     return o;
 }
 
-/* --- orders ------------------------------------------------------------------------------------ */
+/* --- orders ------------------------------------------------------------------------------------
+ */
 
 /* How many orders there are, or only those that are not finished. */
 static int64_t count_orders(yyjson_val *stats, bool is_open_only)
@@ -170,7 +174,8 @@ static bool take_orders(struct kitchen *k, int64_t now_ms)
     return is_full || order(k);
 }
 
-/* --- stations ---------------------------------------------------------------------------------- */
+/* --- stations ----------------------------------------------------------------------------------
+ */
 
 struct station {
     const char *queue;
@@ -336,7 +341,8 @@ static bool work(struct kitchen *k, size_t station, int64_t now_ms, int64_t *nex
     return is_there;
 }
 
-/* --- deliveries -------------------------------------------------------------------------------- */
+/* --- deliveries --------------------------------------------------------------------------------
+ */
 
 static void deliver(struct kitchen *k, yyjson_val *task)
 {
@@ -373,7 +379,8 @@ static bool look_at_doors(struct kitchen *k, int64_t now_ms)
     return true;
 }
 
-/* --- opening, moving, closing ------------------------------------------------------------------ */
+/* --- opening, moving, closing ------------------------------------------------------------------
+ */
 
 void kitchen_open(struct kitchen *k, struct cli *c, int64_t divisor)
 {

@@ -16,9 +16,9 @@ struct kitchen_task { /* free: due_at_ms is 0 */
 
 struct kitchen {
     struct cli *cli;
-    int64_t divisor;     /* of all times: 1, or more to be faster */
-    uint64_t chance;     /* state of the dice */
-    int64_t orders;      /* the number of the last one */
+    int64_t divisor; /* of all times: 1, or more to be faster */
+    uint64_t chance; /* state of the dice */
+    int64_t orders;  /* the number of the last one */
     int64_t order_at_ms, inbox_at_ms, retry_at_ms;
     struct client_call *receives[KITCHEN_STATIONS];
     struct kitchen_task tasks[KITCHEN_STATIONS][KITCHEN_HANDS];

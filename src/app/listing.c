@@ -1,5 +1,5 @@
-/* Prints events, one a line. Before it stands `swm events` or `swm watch`, after it the server, asked
- * for what comes after the last one that was printed: nothing is told twice or left out. */
+/* Prints events, one a line. Before it stands `swm events` or `swm watch`, after it the server,
+ * asked for what comes after the last one that was printed: nothing is told twice or left out. */
 #include "app/listing.h"
 
 #include "app/follow.h"
@@ -21,7 +21,8 @@ struct listing {
     char day[DATE_CHARS + 1];
 };
 
-/* --- one event --------------------------------------------------------------------------------- */
+/* --- one event ---------------------------------------------------------------------------------
+ */
 
 static bool is_status(struct slice path)
 {
@@ -126,7 +127,8 @@ static void put_event(struct listing *l, yyjson_val *event)
     t->cut_at = 0;
 }
 
-/* --- pages ------------------------------------------------------------------------------------- */
+/* --- pages -------------------------------------------------------------------------------------
+ */
 
 static void put_page(struct listing *l, yyjson_val *page)
 {

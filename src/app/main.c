@@ -24,7 +24,8 @@ const struct command command_table[] = {
     {"start", cmd_start, "Starts an instance",
      "swm start TEMPLATE [--key K] [--input JSON|@FILE] [--event-id ID] [--wait]", cmd_start_help},
     {"list", cmd_list, "Lists instances",
-     "swm list [--template T] [--status S] [--stage S] [--key K] [--since TIME] [--limit N]", cmd_list_help},
+     "swm list [--template T] [--status S] [--stage S] [--key K] [--since TIME] [--limit N]",
+     cmd_list_help},
     {"show", cmd_show, "Shows an instance: stages, tasks, data; now or as of then",
      "swm show ID [--at SEQ|TIME]", cmd_show_help},
     {"events", cmd_events, "Lists what happened to an instance, and what became of it",
@@ -54,7 +55,7 @@ const struct command command_table[] = {
      cmd_verify_help},
     {"backup", cmd_backup, "Copies the store while it runs", "swm backup FILE", cmd_backup_help},
     {"status", cmd_status, "Says how the server is", "swm status", cmd_status_help},
-    {"version", cmd_version, "Prints the version", "swm version", NULL},
+    {"version", cmd_version, "Prints the version", "swm version [--json]", NULL},
     {"help", cmd_help, "Explains a command", "swm help [COMMAND]", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -125,10 +126,10 @@ int cmd_help(int argc, char **argv)
 
 int cmd_version(int argc, char **argv)
 {
-    (void)argv;
-    if (argc > 1)
+    bool is_json = argc == 2 && strcmp(argv[1], "--json") == 0;
+    if (argc > 1 && !is_json)
         return command_usage("version");
-    printf("swm %s\n", version_text);
+    printf(is_json ? "{\"version\":\"%s\"}\n" : "swm %s\n", version_text);
     return EXIT_OK;
 }
 

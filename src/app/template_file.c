@@ -8,7 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* --- errors ------------------------------------------------------------------------------------ */
+/* --- errors ------------------------------------------------------------------------------------
+ */
 
 static struct slice find_line(struct slice source, int64_t number)
 {
@@ -160,7 +161,8 @@ void template_file_print(struct cli *c, const char *file, const struct template_
     cli_print_line(c, json_out_slice(&o));
 }
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* --- reading -----------------------------------------------------------------------------------
+ */
 
 bool template_file_parse(struct cli *c, const char *file, struct template_file *f)
 {
@@ -195,7 +197,8 @@ static int load_from_server(struct cli *c, const char *word, struct template_fil
     f->source = json_get_text(answer, "source");
     (void)json_get_int(answer, "version", &version);
     if (!template_file_parse(c, word, f))
-        return cli_fail(c, EXIT_REFUSED, "invalid", word, "this version of swm does not understand it");
+        return cli_fail(c, EXIT_REFUSED, "invalid", word,
+                        "this version of swm does not understand it");
     f->template->version = (uint32_t)version;
     return EXIT_OK;
 }

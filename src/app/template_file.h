@@ -14,7 +14,8 @@ struct template_file {
 
 /* Parses f->source. Without --json what is wrong is said. */
 bool template_file_parse(struct cli *c, const char *file, struct template_file *f);
-/* `word`: a file that exists, else NAME or NAME@VERSION. Anything but EXIT_OK has been explained. */
+/* `word`: a file that exists, else NAME or NAME@VERSION. Anything but EXIT_OK has been explained.
+ */
 int template_file_load(struct cli *c, const char *word, struct template_file *f);
 /* The server's address of NAME or NAME@VERSION. */
 const char *template_file_path(struct cli *c, const char *word);

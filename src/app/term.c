@@ -14,8 +14,8 @@
 #define TEXT_BYTES_MAX (64u << 20)
 #define LINE_BYTES_MAX 4096
 
-static const char *const tints[] = {"", "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[31m", "\x1b[33m",
-                                    "\x1b[36m"};
+static const char *const tints[] = {"",         "\x1b[1m",  "\x1b[2m", "\x1b[32m",
+                                    "\x1b[31m", "\x1b[33m", "\x1b[36m"};
 
 void term_init(struct term *t, struct arena *a, FILE *file)
 {
@@ -37,7 +37,8 @@ void term_measure(struct term *t)
     t->rows = is_known && size.ws_row > 0 ? size.ws_row : 24;
 }
 
-/* --- characters -------------------------------------------------------------------------------- */
+/* --- characters --------------------------------------------------------------------------------
+ */
 
 /* Takes one character off the front; bytes that are no UTF-8 count as one each. */
 static uint32_t take_char(struct slice *s, size_t *len)
@@ -101,7 +102,8 @@ int term_width(struct slice s)
     return width;
 }
 
-/* --- lines ------------------------------------------------------------------------------------- */
+/* --- lines -------------------------------------------------------------------------------------
+ */
 
 static void put_char(struct term *t, struct slice bytes, uint32_t c)
 {
@@ -175,13 +177,14 @@ void term_raw(struct term *t, const char *bytes)
 
 bool term_flush(struct term *t)
 {
-    bool is_written = t->text.len == 0 ||
-                      fwrite(t->text.at, 1, t->text.len, t->file) == t->text.len;
+    bool is_written =
+        t->text.len == 0 || fwrite(t->text.at, 1, t->text.len, t->file) == t->text.len;
     t->text.len = 0;
     return fflush(t->file) == 0 && is_written;
 }
 
-/* --- times ------------------------------------------------------------------------------------- */
+/* --- times -------------------------------------------------------------------------------------
+ */
 
 const char *term_span(int64_t ms, char buf[TERM_AGO_BYTES])
 {
@@ -199,8 +202,8 @@ const char *term_span(int64_t ms, char buf[TERM_AGO_BYTES])
         i++;
     int64_t whole = s / units[i].s, rest = i < 3 ? s % units[i].s / units[i + 1].s : 0;
     if (rest > 0)
-        (void)snprintf(buf, TERM_AGO_BYTES, "%" PRId64 "%s %" PRId64 "%s", whole, units[i].name, rest,
-                       units[i + 1].name);
+        (void)snprintf(buf, TERM_AGO_BYTES, "%" PRId64 "%s %" PRId64 "%s", whole, units[i].name,
+                       rest, units[i + 1].name);
     else
         (void)snprintf(buf, TERM_AGO_BYTES, "%" PRId64 "%s", whole, units[i].name);
     return buf;
@@ -222,7 +225,8 @@ const char *term_ago(int64_t at_ms, int64_t now_ms, char buf[TERM_AGO_BYTES])
     return buf;
 }
 
-/* --- tables ------------------------------------------------------------------------------------ */
+/* --- tables ------------------------------------------------------------------------------------
+ */
 
 struct table table_new(struct term *t, const struct table_column *columns, size_t column_count)
 {

@@ -1,6 +1,6 @@
 /* What a person reads in a terminal: coloured words, aligned tables, times told from now. Lines are
- * gathered and written at once, so that a redrawn picture does not flicker. What comes from a server
- * is shown without control characters: a name must not be able to move the cursor. */
+ * gathered and written at once, so that a redrawn picture does not flicker. What comes from a
+ * server is shown without control characters: a name must not be able to move the cursor. */
 #ifndef SWM_APP_TERM_H
 #define SWM_APP_TERM_H
 

@@ -68,7 +68,8 @@ bool view_is_open(yyjson_val *instance)
     return slice_eq_text(status, "RUNNING") || slice_eq_text(status, "PAUSED");
 }
 
-/* --- the head ---------------------------------------------------------------------------------- */
+/* --- the head ----------------------------------------------------------------------------------
+ */
 
 static void dot(struct term *t)
 {
@@ -137,7 +138,8 @@ static void draw_head(struct term *t, yyjson_val *i, int64_t now_ms)
     term_end_line(t);
 }
 
-/* --- tasks ------------------------------------------------------------------------------------- */
+/* --- tasks -------------------------------------------------------------------------------------
+ */
 
 /* Details follow each other with a dot between them. */
 static void begin_detail(struct term *t, int start)
@@ -219,7 +221,8 @@ static void draw_task(struct term *t, yyjson_val *task, int64_t now_ms, int name
     term_end_line(t);
 }
 
-/* --- stages ------------------------------------------------------------------------------------ */
+/* --- stages ------------------------------------------------------------------------------------
+ */
 
 static int measure_names(yyjson_val *stages)
 {
@@ -245,7 +248,8 @@ static void draw_stage(struct term *t, yyjson_val *stage)
     struct slice status = json_get_text(stage, "status");
     size_t count = yyjson_arr_size(json_get(stage, "tasks"));
     term_printf(t, view_tint(status), "%s ", view_mark(status));
-    term_put(t, slice_eq_text(status, "PENDING") ? TINT_DIM : TINT_BOLD, json_get_text(stage, "name"));
+    term_put(t, slice_eq_text(status, "PENDING") ? TINT_DIM : TINT_BOLD,
+             json_get_text(stage, "name"));
     if (count == 0)
         term_put_c(t, TINT_DIM, "  passes through: it has no tasks");
     term_end_line(t);

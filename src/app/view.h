@@ -1,13 +1,13 @@
-/* One instance as a picture of lines: its head, its stages, their tasks with marks. `swm show` prints
- * it, `swm watch` draws it again and again. */
+/* One instance as a picture of lines: its head, its stages, their tasks with marks. `swm show`
+ * prints it, `swm watch` draws it again and again. */
 #ifndef SWM_APP_VIEW_H
 #define SWM_APP_VIEW_H
 
 #include "app/term.h"
 #include "base/json.h"
 
-enum tint view_tint(struct slice status);        /* of an instance, a stage or a task */
-const char *view_mark(struct slice status);      /* one character */
+enum tint view_tint(struct slice status);   /* of an instance, a stage or a task */
+const char *view_mark(struct slice status); /* one character */
 enum tint view_verdict_tint(struct slice verdict);
 
 /* What people call it: its key, or its id where it has none. */

@@ -12,7 +12,8 @@ struct worker_job {
     enum job_phase phase;
     struct child child;
     struct arena arena; /* of this message */
-    struct slice token, instance, key, task, receipt; /* a foreign message has a receipt, no token */
+    struct slice token, instance, key, task,
+        receipt; /* a foreign message has a receipt, no token */
     int64_t attempt;
     struct client_call *beat;   /* a sign of life under way; NULL: none */
     struct client_call *answer; /* NULL: none is under way */

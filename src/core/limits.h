@@ -87,11 +87,12 @@
 #define HTTP_IDLE_S_MAX 60
 #define HTTP_HEADER_BYTES_MAX (32 * 1024)
 #define HTTP_BODY_BYTES_MAX (4 * 1024 * 1024) /* a request's; an event's own limit is smaller */
-#define HTTP_INFLIGHT_BYTES_MAX (64 * 1024 * 1024) /* bodies being read, all together; more: 503   \
-                                                    */
-#define STREAMS_MAX 1000                           /* open event streams */
-#define STREAM_BYTES_MAX (1024 * 1024)             /* of one stream, not yet read by its client */
-#define START_WAIT_S_MAX 60 /* how long the answer to a start may wait for the end */
+#define HTTP_INFLIGHT_BYTES_MAX                                                                    \
+    (64 * 1024 * 1024)                 /* bodies being read, all together; more: 503               \
+                                        */
+#define STREAMS_MAX 1000               /* open event streams */
+#define STREAM_BYTES_MAX (1024 * 1024) /* of one stream, not yet read by its client */
+#define START_WAIT_S_MAX 60            /* how long the answer to a start may wait for the end */
 
 /* Memory of one unit of work (a request, a step) */
 #define WORK_BYTES_MAX (64 * 1024 * 1024)

@@ -142,6 +142,7 @@ struct flow {
     uint64_t rng;
     int64_t now_ms, grace_from_ms;
     struct arena scratch; /* of one step of the round */
+    struct arena tight;   /* a copy of an instance that is being made */
     struct arena own;     /* what lives as long as the engine */
     struct token_keys keys;
     struct slice sys_id;

@@ -301,15 +301,18 @@ static void loaded(struct flow *f, struct visit *v, struct entry *e, enum err er
         query_show(q, e);
 }
 
+static void keep_id(struct query *q, void *argument)
+{
+    q->q.id = slice_copy(&q->arena, *(const struct slice *)argument);
+}
+
 static void sought(struct flow *f, void *context, struct entry *e, enum err err, struct slice why)
 {
     struct query *q = context;
-    if (e == NULL) {
-        query_answer(q, err, why);
-        return;
-    }
-    q->q.id = slice_copy(&q->arena, e->id);
-    entry_visit(f, e, &q->visit);
+    if (e != NULL && query_guard(q, keep_id, &e->id))
+        entry_visit(f, e, &q->visit);
+    else
+        query_answer(q, e != NULL ? ERR_MEMORY : err, why);
 }
 
 static void copy_query(struct query *q, void *argument)

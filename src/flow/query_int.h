@@ -41,6 +41,7 @@ struct walk {
     struct flow *f;
     struct query *query;
     struct arena arena, page; /* the state; one page of records */
+    struct arena tight;       /* a copy of the state that is being made */
     struct slice id;
     const struct template *template; /* NULL: a sys chain: nothing is folded */
     struct instance *i;

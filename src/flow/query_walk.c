@@ -16,6 +16,7 @@ struct walk *walk_new(struct query *q, struct slice id, const struct template *t
     if (w == NULL)
         return NULL;
     arena_init(&w->arena, INSTANCE_BYTES_MAX * 2);
+    arena_init(&w->tight, INSTANCE_BYTES_MAX * 2);
     arena_init(&w->page, WORK_BYTES_MAX * 2);
     w->f = q->f;
     w->query = q;
@@ -32,6 +33,7 @@ void walk_free(struct walk *w)
         ask_free(w->records);
     w->query->walk = NULL;
     arena_drop(&w->arena);
+    arena_drop(&w->tight);
     arena_drop(&w->page);
     free(w);
 }
@@ -63,14 +65,14 @@ static enum err take_one(struct walk *w, const struct store_record *stored,
 /* Texts that the fold replaced go with a tight copy from page to page. */
 static void tighten(struct walk *w)
 {
-    struct arena tight;
     if (w->i == NULL)
         return;
-    arena_init(&tight, INSTANCE_BYTES_MAX * 2);
-    tight.edge = w->arena.edge;
-    struct instance *copy = instance_copy(&tight, w->i);
-    arena_drop(&w->arena);
-    w->arena = tight;
+    w->tight.edge = w->arena.edge;
+    struct instance *copy = instance_copy(&w->tight, w->i);
+    struct arena loose = w->arena;
+    w->arena = w->tight;
+    w->tight = loose;
+    arena_drop(&w->tight);
     w->i = copy;
     copy->arena = &w->arena;
 }

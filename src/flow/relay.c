@@ -99,19 +99,19 @@ static void take_head(struct instance *i, const struct instance *work)
 }
 
 /* Texts that were replaced stay in an arena until it is copied tight. */
-static void collect_garbage(struct entry *e)
+static void collect_garbage(struct flow *f, struct entry *e)
 {
     if (e->arena.used_bytes < 2 * e->fresh_bytes + GARBAGE_BYTES)
         return;
-    struct arena tight;
-    arena_init(&tight, e->arena.bytes_max);
-    tight.edge = e->arena.edge;
-    struct instance *copy = instance_copy(&tight, e->i);
-    struct arena old = e->arena;
-    e->arena = tight;
+    f->tight.edge = e->arena.edge;
+    f->tight.bytes_max = e->arena.bytes_max;
+    struct instance *copy = instance_copy(&f->tight, e->i);
+    struct arena loose = e->arena;
+    e->arena = f->tight;
     e->i = copy;
     copy->arena = &e->arena;
-    arena_drop(&old);
+    f->tight = loose;
+    arena_drop(&f->tight);
     e->fresh_bytes = e->arena.used_bytes;
 }
 
@@ -154,6 +154,7 @@ static bool move_on(struct flow *f, struct entry *e, struct commit *c)
     e->arena.edge = &edge;
     if (setjmp(edge) != 0) {
         e->arena.edge = NULL;
+        arena_drop(&f->tight);
         return false;
     }
     for (uint32_t k = 0; k < c->count; k++) {
@@ -163,7 +164,7 @@ static bool move_on(struct flow *f, struct entry *e, struct commit *c)
         relay_after(f, e, &c->outcomes[k]);
     }
     take_head(e->i, c->work);
-    collect_garbage(e);
+    collect_garbage(f, e);
     e->arena.edge = NULL;
     return true;
 }

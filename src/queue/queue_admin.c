@@ -1,13 +1,14 @@
-/* Queues themselves: found, made, changed, dropped, shown. Before it stand the doors and the engine;
- * after it the store, which keeps a row of each queue that a client made or sent to. A queue that
- * only templates name needs no row: it comes back with them. */
+/* Queues themselves: found, made, changed, dropped, shown. Before it stand the doors and the
+ * engine; after it the store, which keeps a row of each queue that a client made or sent to. A
+ * queue that only templates name needs no row: it comes back with them. */
 #include "queue/queue_local_int.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* --- the table of queues ----------------------------------------------------------------------- */
+/* --- the table of queues -----------------------------------------------------------------------
+ */
 
 bool queue_is_events(struct slice name)
 {
@@ -127,7 +128,8 @@ void queue_free(struct queue_local *q, struct work_queue *w)
     free(w);
 }
 
-/* --- rows -------------------------------------------------------------------------------------- */
+/* --- rows --------------------------------------------------------------------------------------
+ */
 
 static void take_row(struct queue_local *q, struct request *r, const struct store_queue *row)
 {
@@ -230,7 +232,8 @@ bool queue_keep(struct queue_local *q, struct work_queue *w)
     return w->is_stored || w->puts > 0 || put_row(q, w, NULL, NULL);
 }
 
-/* --- what clients do --------------------------------------------------------------------------- */
+/* --- what clients do ---------------------------------------------------------------------------
+ */
 
 static bool is_name(struct slice s)
 {
@@ -328,8 +331,9 @@ void queue_create(struct queue_front *f, struct slice name, struct slice attribu
     }
     struct change c = change_from(q, attributes, settings_default);
     if (!is_name(name)) {
-        tell(done, context, ERR_INVALID,
-             "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length");
+        tell(
+            done, context, ERR_INVALID,
+            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length");
     } else if (c.err != ERR_NONE) {
         done(context, c.err, c.why);
     } else if (q->name_count >= QUEUES_MAX) {
@@ -405,20 +409,20 @@ void queue_drop(struct queue_front *f, struct slice name, queue_front_done *done
     request_submit(q, r, w);
 }
 
-/* --- showing ----------------------------------------------------------------------------------- */
+/* --- showing -----------------------------------------------------------------------------------
+ */
 
 static void show(struct queue_local *q, const struct work_queue *w, struct queue_info *out)
 {
     const struct link *first = list_first(&w->visible);
-    *out = (struct queue_info){
-        .name = w->name,
-        .attributes = settings_write(&w->settings, q->settings_text),
-        .visible = (int64_t)w->visible.count + w->foreign_beyond,
-        .in_flight = w->in_flight,
-        .delayed = w->delayed,
-        .created_at_ms = w->created_at_ms,
-        .modified_at_ms = w->modified_at_ms,
-        .waiting_receives = (int64_t)w->polls.count};
+    *out = (struct queue_info){.name = w->name,
+                               .attributes = settings_write(&w->settings, q->settings_text),
+                               .visible = (int64_t)w->visible.count + w->foreign_beyond,
+                               .in_flight = w->in_flight,
+                               .delayed = w->delayed,
+                               .created_at_ms = w->created_at_ms,
+                               .modified_at_ms = w->modified_at_ms,
+                               .waiting_receives = (int64_t)w->polls.count};
     if (first != NULL)
         out->oldest_at_ms = LINK_OWNER(first, const struct message, place)->sent_at_ms;
 }

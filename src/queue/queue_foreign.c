@@ -15,7 +15,8 @@ bool foreign_has_room(const struct queue_local *q, const struct work_queue *w, s
            q->foreign_bytes + bytes <= FOREIGN_BYTES_MAX;
 }
 
-/* --- deleting ---------------------------------------------------------------------------------- */
+/* --- deleting ----------------------------------------------------------------------------------
+ */
 
 /* A page that is being read may still show it: until then it is remembered. */
 void foreign_forget(struct queue_local *q, struct message *m)
@@ -114,7 +115,8 @@ void foreign_purge(struct queue_front *f, struct slice name, queue_front_done *d
     request_submit(q, r, w);
 }
 
-/* --- sending ----------------------------------------------------------------------------------- */
+/* --- sending -----------------------------------------------------------------------------------
+ */
 
 struct sending {
     struct queue_local *q;
@@ -194,8 +196,8 @@ static enum err check(const struct sending *s, const char **why)
             return ERR_TOO_LARGE;
     }
     *why = "the queue is full";
-    bool is_full = (int64_t)s->w->foreign.count + s->w->foreign_beyond + s->count >
-                   QUEUE_FOREIGN_MAX;
+    bool is_full =
+        (int64_t)s->w->foreign.count + s->w->foreign_beyond + s->count > QUEUE_FOREIGN_MAX;
     return is_full ? ERR_OVERLOAD : ERR_NONE;
 }
 

@@ -1,7 +1,7 @@
 /* The built-in queues' frame: opening, the round, and what the engine tells of its task messages.
- * Before it stand the engine, which offers and withdraws, and the doors; after it the other files of
- * this room. It must not call the engine or a client while the engine is calling it: what follows
- * from an offer happens in the next round. */
+ * Before it stand the engine, which offers and withdraws, and the doors; after it the other files
+ * of this room. It must not call the engine or a client while the engine is calling it: what
+ * follows from an offer happens in the next round. */
 #include "queue/queue_local.h"
 
 #include "queue/queue_local_int.h"
@@ -26,7 +26,8 @@ void mark_busy(struct queue_local *q, struct work_queue *w)
         list_append(&q->busy, &w->busy);
 }
 
-/* --- what the engine tells --------------------------------------------------------------------- */
+/* --- what the engine tells ---------------------------------------------------------------------
+ */
 
 /* <0: `a` is an earlier attempt than `b`. */
 static int compare_attempts(const struct queue_message *a, const struct queue_message *b)
@@ -104,7 +105,8 @@ static const struct queue_front_ops front_ops = {.create = queue_create,
                                                  .set_visibility = receipt_set_visibility,
                                                  .peek = poll_peek};
 
-/* --- the round --------------------------------------------------------------------------------- */
+/* --- the round ---------------------------------------------------------------------------------
+ */
 
 void queue_local_set_time(struct queue_local *q, int64_t now_ms)
 {
@@ -163,7 +165,8 @@ int64_t queue_local_next(const struct queue_local *q)
     return first == NULL ? TIME_NEVER : first->at_ms;
 }
 
-/* --- opening and closing ----------------------------------------------------------------------- */
+/* --- opening and closing -----------------------------------------------------------------------
+ */
 
 enum err queue_local_open(const struct queue_local_config *config, struct queue_local **out)
 {

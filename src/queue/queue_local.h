@@ -3,8 +3,8 @@
  * Foreign messages and the attributes of queues lie in the store. Clients come through
  * struct queue_front. One thread, never blocks, reads no clock.
  *
- * A queue comes into being when a template names it (declare), when a task message is offered to it,
- * or when a client makes it. The queue swm-events is always there; it holds nothing. */
+ * A queue comes into being when a template names it (declare), when a task message is offered to
+ * it, or when a client makes it. The queue swm-events is always there; it holds nothing. */
 #ifndef SWM_QUEUE_QUEUE_LOCAL_H
 #define SWM_QUEUE_QUEUE_LOCAL_H
 
@@ -19,8 +19,8 @@ typedef void queue_local_refilled(void *context, enum err err, bool has_more);
 typedef void queue_local_deleted(void *context, enum err err);
 
 /* What the queues ask of the engine. Each answers its reply exactly once, at once or later, and
- * copies what it needs of its arguments beyond its return. None of them is called from inside offer,
- * withdraw or extend. */
+ * copies what it needs of its arguments beyond its return. None of them is called from inside
+ * offer, withdraw or extend. */
 struct queue_local_engine {
     void *context;
     /* The text of a task message. ERR_NOT_FOUND: it exists no more and is dropped; any other error:
@@ -42,7 +42,8 @@ struct queue_local_config {
     int64_t now_ms;
 };
 
-enum err queue_local_open(const struct queue_local_config *config, struct queue_local **out) MUST_USE;
+enum err queue_local_open(const struct queue_local_config *config,
+                          struct queue_local **out) MUST_USE;
 struct queue *queue_local_queue(struct queue_local *q);
 struct queue_front *queue_local_front(struct queue_local *q);
 

@@ -24,11 +24,11 @@
 #include "core/limits.h"
 #include "queue/queue_local.h"
 
-#define RETRY_MS 1000                                /* after an error of the store or the engine */
-#define FOREIGN_PAGE 32                              /* stored messages read at once */
-#define FOREIGN_QUEUE_BYTES_MAX (64u * 1024 * 1024)  /* held of one queue */
-#define FOREIGN_BYTES_MAX (256u * 1024 * 1024)       /* and of all; each may hold one at least */
-#define RECEIVE_BYTES_MAX (4u * 1024 * 1024)         /* of foreign messages in one receive */
+#define RETRY_MS 1000                               /* after an error of the store or the engine */
+#define FOREIGN_PAGE 32                             /* stored messages read at once */
+#define FOREIGN_QUEUE_BYTES_MAX (64u * 1024 * 1024) /* held of one queue */
+#define FOREIGN_BYTES_MAX (256u * 1024 * 1024)      /* and of all; each may hold one at least */
+#define RECEIVE_BYTES_MAX (4u * 1024 * 1024)        /* of foreign messages in one receive */
 #define SETTINGS_TEXT_BYTES 512
 #define PEEK_MAX 100
 
@@ -64,11 +64,11 @@ struct work_queue {
     int64_t in_flight, delayed;
     struct link busy; /* among those that have something to do in the next round */
 
-    uint32_t tasks_waiting;   /* task messages held that are not in flight */
+    uint32_t tasks_waiting;               /* task messages held that are not in flight */
     uint64_t offers_taken, offers_before; /* before: when the refill began */
-    bool is_spilled;   /* more task messages exist than are held */
+    bool is_spilled;                      /* more task messages exist than are held */
     bool is_refilling;
-    bool has_dropped;  /* one was dropped while refilling */
+    bool has_dropped; /* one was dropped while refilling */
     int64_t refill_at_ms;
 
     struct map foreign; /* by id */
@@ -79,10 +79,10 @@ struct work_queue {
     int64_t foreign_beyond; /* known to be stored but not held */
     bool is_unread;         /* more are stored than are held */
     bool is_reading;
-    bool is_sent_beyond; /* one was stored and not held while a page is being read */
-    bool is_void;        /* a purge makes the page being read worthless */
-    uint32_t purges;     /* on their way */
-    uint64_t purge_serial;          /* of the latest */
+    bool is_sent_beyond;              /* one was stored and not held while a page is being read */
+    bool is_void;                     /* a purge makes the page being read worthless */
+    uint32_t purges;                  /* on their way */
+    uint64_t purge_serial;            /* of the latest */
     int64_t read_at_ms, expire_at_ms; /* not before, after an error */
     char *cursor; /* up to where everything stored is held or gone; NULL: the start */
     char bytes[]; /* the name */
@@ -103,11 +103,11 @@ struct message {
     struct work_queue *queue;
     enum message_state state;
     uint64_t serial;
-    struct link place;        /* among the visible ones */
-    struct poll_slot *slot;   /* READING: whose */
-    struct slice key;         /* task: in queue_local.tasks; foreign: its id */
+    struct link place;      /* among the visible ones */
+    struct poll_slot *slot; /* READING: whose */
+    struct slice key;       /* task: in queue_local.tasks; foreign: its id */
     bool is_task;
-    struct queue_message name; /* task */
+    struct queue_message name;     /* task */
     struct slice body, attributes; /* foreign */
     struct link age;
     int64_t sent_at_ms, visible_at_ms, first_received_at_ms, receives;
@@ -125,7 +125,7 @@ struct poll_slot {
     enum err err;
 };
 
-struct poll { /* one receive or peek */
+struct poll {           /* one receive or peek */
     struct timer timer; /* when it ends */
     struct link link;   /* in its queue's polls, or among those being read */
     struct queue_local *local;

@@ -1,6 +1,6 @@
 /* One message: made, moved between its states, forgotten; and its receipts. Whoever offers, sends,
- * receives or deletes comes here; after it stand only lists and the heap. It must keep the counts of
- * its queue true, so that every change of state goes through message_set_state. */
+ * receives or deletes comes here; after it stand only lists and the heap. It must keep the counts
+ * of its queue true, so that every change of state goes through message_set_state. */
 #include "queue/queue_local_int.h"
 
 #include "base/hash.h"
@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- names ------------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------------------
+ */
 
 static bool add_piece(struct task_key *key, struct slice s)
 {
@@ -49,7 +50,8 @@ void message_write_id(const struct message *m, char out[HASH_ID_CHARS])
     hash_id(digest, out);
 }
 
-/* --- making and forgetting --------------------------------------------------------------------- */
+/* --- making and forgetting ---------------------------------------------------------------------
+ */
 
 static struct message *make(struct queue_local *q, struct work_queue *w, size_t bytes)
 {
@@ -144,7 +146,8 @@ void message_free(struct queue_local *q, struct message *m)
     free(m);
 }
 
-/* --- states ------------------------------------------------------------------------------------ */
+/* --- states ------------------------------------------------------------------------------------
+ */
 
 static bool is_in_flight(enum message_state s)
 {
@@ -226,7 +229,8 @@ void message_undo_delete(struct queue_local *q, struct message *m)
         message_hide(q, m, m->visible_at_ms);
 }
 
-/* --- receipts ---------------------------------------------------------------------------------- */
+/* --- receipts ----------------------------------------------------------------------------------
+ */
 
 /* A receipt names the message, which receive of it, and this life of the process, so that one from
  * before a restart is not taken for one of now. Lines; the task's name, which may hold anything, is
@@ -234,7 +238,8 @@ void message_undo_delete(struct queue_local *q, struct message *m)
 struct slice receipt_write(struct arena *a, const struct queue_local *q, const struct message *m)
 {
     struct text t = text_new(a, 2 * KEY_BYTES_LIMIT);
-    text_printf(&t, "%c\n%" PRIu64 "\n%" PRId64 "\n", m->is_task ? 't' : 'f', q->nonce, m->receives);
+    text_printf(&t, "%c\n%" PRIu64 "\n%" PRId64 "\n", m->is_task ? 't' : 'f', q->nonce,
+                m->receives);
     text_put(&t, m->queue->name);
     if (m->is_task)
         text_printf(&t, "\n%" PRId64 "\n%" PRId64, m->name.generation, m->name.attempt);
@@ -304,8 +309,8 @@ struct message *receipt_find(struct queue_local *q, struct work_queue *w, const 
     struct message *m = r->is_task ? message_find(q, &r->name) : map_find(&w->foreign, r->id);
     if (m == NULL || m->queue != w || m->state == MESSAGE_GONE)
         return NULL;
-    if (m->is_task && (m->name.generation != r->name.generation ||
-                       m->name.attempt != r->name.attempt))
+    if (m->is_task &&
+        (m->name.generation != r->name.generation || m->name.attempt != r->name.attempt))
         return NULL;
     return r->nonce == q->nonce ? (r->receives == m->receives ? m : NULL)
                                 : (m->receives == 0 ? m : NULL);

@@ -1,12 +1,13 @@
 /* Stored messages beyond those held: read page by page when few are left, oldest first; and those
- * that are older than the queue keeps them, deleted. The round comes here, after it stands the store.
- * A page may show what was deleted or is held already: such messages are passed over. */
+ * that are older than the queue keeps them, deleted. The round comes here, after it stands the
+ * store. A page may show what was deleted or is held already: such messages are passed over. */
 #include "queue/queue_local_int.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* --- pages ------------------------------------------------------------------------------------- */
+/* --- pages -------------------------------------------------------------------------------------
+ */
 
 static void wait_a_little(struct queue_local *q, struct work_queue *w)
 {
@@ -29,8 +30,7 @@ static bool take_messages(struct queue_local *q, struct work_queue *w,
         size_t bytes = from->id.len + from->body.len + from->attributes.len;
         if (map_find(&w->foreign, from->id) != NULL)
             continue;
-        struct message *m =
-            foreign_has_room(q, w, bytes) ? message_make_foreign(q, w, from) : NULL;
+        struct message *m = foreign_has_room(q, w, bytes) ? message_make_foreign(q, w, from) : NULL;
         if (m == NULL)
             return false;
         message_place(q, m, from->visible_at_ms);
@@ -103,7 +103,8 @@ void page_top_up(struct queue_local *q, struct work_queue *w)
     request_submit(q, r, w);
 }
 
-/* --- retention --------------------------------------------------------------------------------- */
+/* --- retention ---------------------------------------------------------------------------------
+ */
 
 static int64_t expires_at(const struct work_queue *w, const struct message *m)
 {

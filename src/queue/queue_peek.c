@@ -1,6 +1,6 @@
 /* Looking at messages without receiving them: copies of what is visible, longest first. Before it
- * stand the doors, after it the engine, which knows the texts. It must keep nothing of a message but
- * copies: it may go away while the texts of others are read. */
+ * stand the doors, after it the engine, which knows the texts. It must keep nothing of a message
+ * but copies: it may go away while the texts of others are read. */
 #include "queue/queue_local_int.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Requests to the store: made, sent, taken back. Before it stand those who need something durable or
- * read; after it the store. What a finished request means is its own `finish`. */
+/* Requests to the store: made, sent, taken back. Before it stand those who need something durable
+ * or read; after it the store. What a finished request means is its own `finish`. */
 #include "queue/queue_local_int.h"
 
 #include <assert.h>

@@ -61,7 +61,8 @@ static enum err refuse(struct arena *a, struct slice *why, struct slice name,
         text_put(&t, name);
         text_put_char(&t, '.');
     } else {
-        text_printf(&t, "Invalid value for the parameter %s. Reason: Must be between %lld and %lld.",
+        text_printf(&t,
+                    "Invalid value for the parameter %s. Reason: Must be between %lld and %lld.",
                     row->name, (long long)row->least, (long long)row->most);
     }
     *why = text_slice(&t);

@@ -117,8 +117,8 @@ static void answered(void *context, const struct flow_answer *a)
     }
     d->is_done = true;
     sim_say(s, "  %s %.*s %.*s: %s %.*s", vocab_name(VOCAB_EVENT_KIND, (int)d->e.kind),
-            SLICE_ARG(a->instance), SLICE_ARG(d->e.task), vocab_name(VOCAB_VERDICT, a->verdict),
-            SLICE_ARG(a->reason));
+            SLICE_ARG(a->instance), SLICE_ARG(d->e.task),
+            vocab_name(VOCAB_VERDICT, (int)a->verdict), SLICE_ARG(a->reason));
     if (is_recorded_there(d, a) && !oracle_has(s, a->instance, a->seq, d->e.id, a->verdict))
         sim_fail(s, "answered before it was durable: %s of instance %.*s seq %llu",
                  vocab_name(VOCAB_EVENT_KIND, (int)d->e.kind), SLICE_ARG(a->instance),

@@ -295,7 +295,8 @@ static bool expect_word(struct table_case *c, struct happening *h, struct slice 
     if (verdict >= 0) {
         h->is_verdict_told = true;
         if (verdict != (int)c->out.verdict)
-            table_fail(c, "the verdict is", slice_of(vocab_name(VOCAB_VERDICT, c->out.verdict)));
+            table_fail(c, "the verdict is",
+                       slice_of(vocab_name(VOCAB_VERDICT, (int)c->out.verdict)));
     } else if (slice_eq_text(word, "(nothing)")) {
         if (c->out.change_count > 0)
             table_fail(c, "something changed", SLICE_NONE);
@@ -342,7 +343,7 @@ static void check_untold(struct table_case *c, const struct happening *h)
                    say("%.*s is %s", SLICE("instance"),
                        vocab_name(VOCAB_INSTANCE_STATUS, (int)c->after->status)));
     if (!h->is_verdict_told && c->out.verdict != VERDICT_APPLIED)
-        table_fail(c, vocab_name(VOCAB_VERDICT, c->out.verdict), c->out.reason);
+        table_fail(c, vocab_name(VOCAB_VERDICT, (int)c->out.verdict), c->out.reason);
 }
 
 void table_expect(struct table_case *c, struct slice words)

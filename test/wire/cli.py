@@ -541,6 +541,11 @@ class Mock(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def version():
+    has("version --json", swm(None, "version", "--json"), "version")
+    equal("version takes nothing else", swm(None, "version", "x").code, 2)
+
+
 def requests():
     mock = http.server.HTTPServer(("127.0.0.1", 0), Mock)
     threading.Thread(target=mock.serve_forever, daemon=True).start()
@@ -621,6 +626,6 @@ if __name__ == "__main__":
     for file, text in (("hello.yaml", HELLO), ("bad.yaml", BAD), ("earlier.json", json.dumps(EARLIER))):
         written(file, text)
     try:
-        run(with_server, unreachable, usage, requests, demo)
+        run(with_server, unreachable, usage, version, requests, demo)
     finally:
         shutil.rmtree(FOLDER, ignore_errors=True)
