@@ -23,8 +23,8 @@ SEES = {
     "core": ("base", "core"),
     "port": ("base", "port"),
     "flow": ("base", "core", "port", "flow"),
-    "store": ("base", "port", "flow", "store"),
-    "queue": ("base", "port", "flow", "queue"),
+    "store": ("base", "port", "flow", "store", "core/limits.h"),
+    "queue": ("base", "port", "flow", "queue", "core/limits.h"),
     "api": ("base", "port", "flow", "api", "core/layout.h", "core/limits.h", "core/vocab.h"),
     "app": ("base", "core", "port", "flow", "api", "app"),
 }

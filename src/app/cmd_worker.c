@@ -24,7 +24,8 @@ struct worker {
     struct arena messages; /* of one receive */
     int signal_fd;
     int64_t retry_at_ms;
-    bool is_stopping, is_cut, was_reached, is_away;
+    int signal_count;
+    bool is_stopping, was_reached, is_away;
     int exit;
 };
 
@@ -119,11 +120,9 @@ static void take_signals(struct worker *w)
     while (read(w->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGCHLD)
             continue;
-        if (w->is_stopping && !w->cli->args.once)
-            w->is_cut = true;
-        w->is_cut |= w->cli->args.once;
         w->is_stopping = true;
-        for (size_t i = 0; i < w->concurrency && w->is_cut; i++)
+        w->signal_count++;
+        for (size_t i = 0; i < w->concurrency && w->signal_count > 1; i++)
             child_end(&w->jobs[i].child, SIGTERM);
     }
     if (w->is_stopping && w->receive != NULL) {
