@@ -20,7 +20,8 @@ struct queue;
 struct queue_ops {
     const char *name;
     /* A message exists. Offering the same (instance, task, item, generation, attempt) again changes
-     * nothing. ERR_MEMORY: it is not held; the window will be read again from the store. */
+     * nothing but a visibility that was not stated before. ERR_MEMORY: it is not held; the window
+     * will be read again from the store. */
     enum err (*offer)(struct queue *q, const struct queue_message *m);
     /* No message of (instance, task, item) up to this generation and attempt exists any more. */
     void (*withdraw)(struct queue *q, const struct queue_message *m);

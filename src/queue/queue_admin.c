@@ -94,27 +94,19 @@ struct work_queue *queue_obtain(struct queue_local *q, struct slice name)
     return w;
 }
 
-static void free_messages(struct queue_local *q, struct work_queue *w)
+/* Removing shifts others back in the map: the same place is looked at again. */
+void queue_free_messages(struct queue_local *q, struct map *messages)
 {
-    size_t cursor = 0;
-    struct message *m;
-    while ((m = map_next(&w->foreign, &cursor)) != NULL) {
-        message_free(q, m);
-        cursor = 0;
-    }
-    /* Task messages only at the end of all: a queue that has some is not dropped. */
-    cursor = 0;
-    while ((m = map_next(&q->tasks, &cursor)) != NULL) {
-        if (m->queue != w)
-            continue;
-        message_free(q, m);
-        cursor = 0;
+    while (messages->count > 0) {
+        struct message *m;
+        for (size_t cursor = 0; (m = map_next(messages, &cursor)) != NULL; cursor--)
+            message_free(q, m);
     }
 }
 
 void queue_free(struct queue_local *q, struct work_queue *w)
 {
-    free_messages(q, w);
+    queue_free_messages(q, &w->foreign); /* of tasks it has none, or all are freed before */
     heap_remove(&q->times, &w->timer.entry);
     list_remove(&q->busy, &w->busy);
     map_remove(&q->queues, w->name);

@@ -48,7 +48,10 @@ static enum err offer(struct queue *base, const struct queue_message *n)
 {
     struct queue_local *q = local_of(base);
     struct message *old = message_find(q, n);
-    if (old != NULL && compare_attempts(n, &old->name) <= 0)
+    int newer = old == NULL ? 1 : compare_attempts(n, &old->name);
+    if (newer == 0 && n->visibility_ms > 0)
+        old->name.visibility_ms = n->visibility_ms; /* a name read from a row does not state it */
+    if (newer <= 0)
         return ERR_NONE;
     struct work_queue *w = queue_obtain(q, n->queue);
     if (w == NULL)
@@ -250,11 +253,10 @@ void queue_local_drain(struct queue_local *q)
 
 static void free_polls(struct queue_local *q)
 {
-    struct poll *p;
-    size_t cursor = 0;
-    while ((p = map_next(&q->polls, &cursor)) != NULL) {
-        poll_free(q, p);
-        cursor = 0;
+    while (q->polls.count > 0) {
+        struct poll *p;
+        for (size_t cursor = 0; (p = map_next(&q->polls, &cursor)) != NULL; cursor--)
+            poll_free(q, p);
     }
 }
 
@@ -267,6 +269,7 @@ void queue_local_close(struct queue_local *q)
         request_free(q, LINK_OWNER(k, struct request, link));
     receipt_free_removals(q);
     free_polls(q);
+    queue_free_messages(q, &q->tasks);
     while (q->name_count > 0)
         queue_free(q, q->names[q->name_count - 1]);
     free(q->names);

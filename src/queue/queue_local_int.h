@@ -223,6 +223,7 @@ struct work_queue *queue_find(const struct queue_local *q, struct slice name);
 struct work_queue *queue_find_open(const struct queue_local *q, struct slice name);
 struct work_queue *queue_obtain(struct queue_local *q, struct slice name); /* NULL: memory */
 void queue_free(struct queue_local *q, struct work_queue *w);
+void queue_free_messages(struct queue_local *q, struct map *messages);
 bool queue_is_events(struct slice name);
 void queue_take_rows(struct queue_local *q, struct request *r); /* finish of the first read */
 /* Writes the row of a queue that has none. False: memory. */

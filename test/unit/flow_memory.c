@@ -5,7 +5,7 @@
 #include "core/step.h"
 
 #define TRIES_MAX 50
-#define PLACES 1500 /* requests for memory of such a life; the last ones find no more to fail */
+#define PLACES 400 /* a life asks for memory some 320 times; the last ones find nothing to fail */
 
 static unsigned refusals;
 

@@ -69,12 +69,27 @@ static void count(const struct store_request *r)
         rig.folded_pos = r->folded_pos;
 }
 
+/* Loads that are held back stay out of what is done until they are let go. */
+static size_t sort_out(struct store_request **done, size_t n, size_t max)
+{
+    size_t kept = 0;
+    for (size_t k = 0; k < n; k++) {
+        if (rig.is_load_held && done[k]->op == STORE_LOAD && rig.held_count < 8)
+            rig.held_loads[rig.held_count++] = done[k];
+        else
+            done[kept++] = done[k];
+    }
+    while (!rig.is_load_held && rig.held_count > 0 && kept < max)
+        done[kept++] = rig.held_loads[--rig.held_count];
+    return kept;
+}
+
 static size_t complete(struct store *s, struct store_request **done, size_t max)
 {
     (void)s;
     if (rig.is_held)
         return 0;
-    size_t n = rig.mem->ops->complete(rig.mem, done, max);
+    size_t n = sort_out(done, rig.mem->ops->complete(rig.mem, done, max), max);
     for (size_t k = 0; k < n; k++) {
         count(done[k]);
         if (done[k]->op == STORE_RECORDS && rig.tampered_seq > 0)

@@ -36,6 +36,9 @@ struct rig {
     int64_t now_ms;
     struct arena arena;                     /* of the test */
     bool is_held;                           /* nothing completes */
+    bool is_load_held; /* no load does */
+    struct store_request *held_loads[8];
+    unsigned held_count;
     enum err fail_with;                     /* commits and rows fail so; ERR_NONE: they do not */
     unsigned fail_count;                    /* so many of them */
     unsigned loads, commits, rows, records; /* requests and records that completed */

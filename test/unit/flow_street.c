@@ -182,16 +182,15 @@ TEST(a_dry_run_says_what_would_run_and_changes_nothing)
     rig_open();
     struct slice id = rig_start("pair", "K");
     CHECK(rig_complete("a")->verdict == VERDICT_APPLIED);
-    struct event replay = {.kind = EVENT_REPLAY_TASK, .instance = id, .task = SLICE("a")};
+    struct event replay = {.kind = EVENT_REPLAY_STAGE, .instance = id, .stage = SLICE("one")};
     replay.dry_run = true;
     unsigned withdrawals = rig.withdrawals;
-    unsigned beat =
-        rig_send((struct event){.kind = EVENT_STARTED, .token = rig_token(rig_message("b"))});
-    unsigned dry = rig_send(replay);
+    struct event started = {.kind = EVENT_STARTED, .token = rig_token(rig_message("b"))};
+    unsigned real = rig_send(started), dry = rig_send(replay);
     rig_run();
-    CHECK(rig.answers[beat].seq == 3);
+    CHECK(rig.answers[real].seq == 3);
     CHECK(rig.answers[dry].verdict == VERDICT_APPLIED && rig.answers[dry].seq == 0);
-    CHECK_INT(rig.answers[dry].task_count, 1);
+    CHECK_INT(rig.answers[dry].task_count, 2);
     CHECK_INT(rig.withdrawals, withdrawals);
     CHECK(rig_message("a") == NULL && rig_message("b") != NULL);
     CHECK_INT(yyjson_arr_size(rig_events(id)), 3);
