@@ -33,7 +33,7 @@ static void free_arrival(struct flow *f, struct arrival *v)
     }
     v->arena.edge = NULL;
     arena_reset(&v->arena);
-    list_append(&f->spare_arrivals, &v->link);
+    list_prepend(&f->spare_arrivals, &v->link);
 }
 
 void arrivals_drop_spare(struct flow *f)

@@ -65,7 +65,7 @@ void ask_free(struct ask *q)
     }
     q->arena.edge = NULL;
     arena_reset(&q->arena);
-    list_append(&f->spare_asks, &q->link);
+    list_prepend(&f->spare_asks, &q->link);
 }
 
 static void collect(struct flow *f)

@@ -51,7 +51,7 @@ static void tamper(struct store_request *r)
 static bool does_fail(void *context, const struct store_request *r, enum err *err, bool *apply)
 {
     (void)context;
-    (void)apply;
+    *apply = rig.is_done_anyway;
     if ((r->op != STORE_COMMIT && r->op != STORE_ROWS) || rig.fail_count == 0)
         return false;
     rig.fail_count--;

@@ -34,9 +34,10 @@ struct rig {
     struct store *mem;
     struct flow *flow;
     int64_t now_ms;
-    struct arena arena;                     /* of the test */
-    bool is_held;                           /* nothing completes */
-    bool is_load_held; /* no load does */
+    struct arena arena;  /* of the test */
+    bool is_held;        /* nothing completes */
+    bool is_load_held;   /* no load does */
+    bool is_done_anyway; /* what fails is done, only its answer is lost */
     struct store_request *held_loads[8];
     unsigned held_count;
     enum err fail_with;                     /* commits and rows fail so; ERR_NONE: they do not */

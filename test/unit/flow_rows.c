@@ -43,7 +43,7 @@ static void take_any(void *context, enum err err, struct slice json)
 TEST(a_list_is_answered_though_rows_fall_behind_all_the_time)
 {
     rig_open();
-    for (int k = 0; k < 40; k++) {
+    for (int k = 0; k < 30; k++) {
         char key[16];
         (void)snprintf(key, sizeof key, "K%d", k);
         (void)rig_start("pair", key);
@@ -51,14 +51,14 @@ TEST(a_list_is_answered_though_rows_fall_behind_all_the_time)
     bool is_here = false;
     struct flow_query q = {.what = FLOW_LIST};
     unsigned sent = 0;
-    for (unsigned k = 0; k < 40 && !is_here; k++) {
+    for (unsigned k = 0; k < 30 && !is_here; k++) {
         struct event e = {.kind = EVENT_STARTED, .token = rig_token(&rig.messages[2 * k])};
         (void)rig_send(e);
         flow_round(rig.flow, rig.now_ms);
         if (sent++ == 3)
             flow_read(rig.flow, &q, take_any, &is_here);
     }
-    CHECK(is_here && sent < 30);
+    CHECK(is_here && sent < 20);
     rig_run();
     rig_close();
 }
@@ -106,12 +106,17 @@ TEST(a_commit_with_a_lost_answer_is_read_again_and_its_row_written)
     struct slice id = rig_start("pair", "K");
     rig.fail_with = ERR_STORE;
     rig.fail_count = 1;
+    rig.is_done_anyway = rig.is_load_held = true;
     CHECK(rig_complete("a")->err == ERR_STORE);
     (void)rig_start("pair", "OTHER");
+    struct event e = {.kind = EVENT_STARTED, .token = rig_token(&rig.messages[2])};
+    CHECK(rig_take(e)->verdict == VERDICT_APPLIED);
     rig_wait(10 * ROW_FLUSH_MS);
-    CHECK(rig_message("a") != NULL);
-    CHECK(rig_complete("b")->verdict == VERDICT_APPLIED);
-    CHECK_TEXT(rig_status(id), "RUNNING");
+    CHECK(rig.rows > 0 && rig.folded_pos < 3); /* the record may stand, or not */
+    rig.is_load_held = false;
+    rig_wait(10 * ROW_FLUSH_MS);
+    CHECK_INT(rig.folded_pos, 5);
+    CHECK_INT(json_get_text(rig_show(id), "business_status").len, 6);
     rig_close();
 }
 

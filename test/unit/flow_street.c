@@ -220,6 +220,24 @@ TEST(identical_repeats_are_counted_in_one_record)
     rig_close();
 }
 
+TEST(counted_repeats_outlive_a_failed_commit)
+{
+    rig_open();
+    struct slice id = rig_start("pair", "K");
+    struct event e = completed("a");
+    for (unsigned k = 0; k < REPEATS_RECORDED_MAX + 4; k++)
+        (void)rig_take(e);
+    rig.fail_with = ERR_STORE;
+    rig.fail_count = 1;
+    CHECK(rig_complete("b")->err == ERR_STORE);
+    CHECK(rig_complete("b")->verdict == VERDICT_APPLIED);
+    yyjson_val *events = rig_events(id);
+    int64_t counted = 0;
+    CHECK(json_get_int(yyjson_arr_get(events, yyjson_arr_size(events) - 2), "count", &counted));
+    CHECK_INT(counted, 3);
+    rig_close();
+}
+
 TEST(counted_repeats_are_recorded_before_the_end)
 {
     rig_open();

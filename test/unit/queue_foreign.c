@@ -404,6 +404,7 @@ TEST(queues_are_listed_in_order_of_name)
     struct rig t;
     struct queue_info info;
     char names[64] = "";
+    int len = 0;
     queue_rig_open(&t);
     CHECK(queue_rig_create(&t, "b", "{}") == ERR_NONE &&
           queue_rig_create(&t, "a-2", "{}") == ERR_NONE);
@@ -411,8 +412,7 @@ TEST(queues_are_listed_in_order_of_name)
     CHECK(queue_local_declare(t.q, SLICE("a")) == ERR_NONE);
     struct slice after = SLICE_NONE;
     while (t.front->ops->next(t.front, after, SLICE_NONE, &info)) {
-        (void)strncat(names, info.name.at, info.name.len);
-        (void)strncat(names, " ", 2);
+        len += snprintf(names + len, sizeof names - (size_t)len, "%.*s ", SLICE_ARG(info.name));
         after = info.name;
     }
     CHECK(strcmp(names, "a a-1 a-2 b swm-events ") == 0);
