@@ -59,12 +59,16 @@ void rule_pause(struct step_context *c)
     step_set_number(c, SCOPE_INSTANCE, 0, "status", INSTANCE_PAUSED);
 }
 
+/* A time before the pause moves by the whole of it, one in it to its end: nothing was used up. */
 static void shift(struct step_context *c, uint32_t task, const char *field, int64_t by_ms)
 {
     uint32_t f = (uint32_t)model_find_field(SCOPE_TASK, slice_of(field));
     int64_t at_ms = instance_get(c->i, SCOPE_TASK, task, f).number;
+    bool is_within = at_ms > c->i->paused_at_ms && at_ms <= c->out->at_ms;
+    bool is_retry = slice_eq_text(SLICE("retry_at"), field);
     if (at_ms > 0)
-        step_set_number(c, SCOPE_TASK, task, field, time_add(at_ms, by_ms));
+        step_set_number(c, SCOPE_TASK, task, field,
+                        is_within && !is_retry ? c->out->at_ms : time_add(at_ms, by_ms));
 }
 
 /* Timers that were frozen go on with what was left of them. */

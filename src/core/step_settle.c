@@ -72,6 +72,14 @@ static void set_error(struct step_context *c, uint32_t task, struct slice error,
     step_set_text(c, SCOPE_TASK, task, "message", message);
 }
 
+/* While timers are frozen it is the time of the pause; a resume moves what was worked out from it.
+ */
+static int64_t timer_now(const struct step_context *c)
+{
+    bool is_frozen = c->i->status == INSTANCE_PAUSED && c->i->timers == TIMERS_FREEZE;
+    return is_frozen ? c->i->paused_at_ms : c->out->at_ms;
+}
+
 void settle_fail_attempt(struct step_context *c, uint32_t task, struct slice error,
                          struct slice message)
 {
@@ -80,7 +88,7 @@ void settle_fail_attempt(struct step_context *c, uint32_t task, struct slice err
     settle_withdraw(c, task);
     set_error(c, task, error, message);
     step_set_number(c, SCOPE_TASK, task, "tries", c->i->tasks[task].tries + 1);
-    if (is_out_of_time || !retry_next(c->i, task, c->out->at_ms, &retry_at_ms)) {
+    if (is_out_of_time || !retry_next(c->i, task, timer_now(c), &retry_at_ms)) {
         fail_task(c, task);
         return;
     }

@@ -18,7 +18,8 @@ static void take_earlier(struct due *d, int64_t at_ms, const char *what)
     }
 }
 
-/* A deadline that waits for a worker's sign, moved back by the grace after a start. */
+/* A deadline that waits for a worker's sign, moved back by the grace after a start: only of
+ * attempts that were out then, whose signs may have been missed. */
 static int64_t with_grace(int64_t at_ms, const struct task *t, int64_t grace_from_ms)
 {
     if (grace_from_ms == 0)
@@ -67,6 +68,8 @@ int64_t instance_task_wake_at(const struct instance *i, uint32_t task, int64_t g
     const struct task *t = &i->template->tasks[task];
     const struct task_state *s = &i->tasks[task];
     struct due d = {TIME_NEVER, NULL};
+    if (s->sent_at_ms >= grace_from_ms)
+        grace_from_ms = 0;
     if (do_timers_run(i)) {
         if (s->status == TASK_SCHEDULED)
             add_unstarted(&d, t, s, grace_from_ms);

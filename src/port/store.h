@@ -19,7 +19,7 @@
 
 enum store_op {
     STORE_COMMIT,       /* append records, with a row where `open` changes; durable when done */
-    STORE_ROWS,         /* write rows behind */
+    STORE_ROWS,         /* write rows behind; one older than what is there changes nothing */
     STORE_LOAD,         /* a row and the records it does not have yet */
     STORE_PAYLOADS,     /* texts by digest */
     STORE_RECORDS,      /* records of one instance */

@@ -245,11 +245,15 @@ static enum err write_rows(struct store_mem *s, struct store_request *r)
     struct store_row **rows = arena_array(r->arena, r->row_count, sizeof(struct store_row *));
 
     for (uint32_t i = 0; i < r->row_count; i++) {
+        of[i] = obtain(s, r->rows[i].id);
+        rows[i] = of[i]->row;
+        if (rows[i] != NULL && rows[i]->rev > r->rows[i].rev) {
+            continue; /* a commit's own row is newer: this one says nothing */
+        }
         enum err err = check_key(s, r, i);
         if (err != ERR_NONE) {
             return err;
         }
-        of[i] = obtain(s, r->rows[i].id);
         rows[i] = keep_row(s, &r->rows[i], of[i]->row);
     }
     keep_payloads(s, r);

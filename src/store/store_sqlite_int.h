@@ -28,6 +28,7 @@ enum sql {
     SQL_EVENT_HAS,
     SQL_OPEN_ID,
     SQL_ROW_PUT,
+    SQL_ROW_NEWER,
     SQL_READY_DROP,
     SQL_READY_PUT,
     SQL_PAYLOAD_PUT,

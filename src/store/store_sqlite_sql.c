@@ -32,6 +32,7 @@ static const char *const texts[SQL_COUNT] = {
         "updated_at_ms = excluded.updated_at_ms, wake_at_ms = excluded.wake_at_ms, "
         "is_open = excluded.is_open, shares_key = excluded.shares_key, rev = excluded.rev, "
         "state = excluded.state",
+    [SQL_ROW_NEWER] = "SELECT 1 FROM instances WHERE id = ? AND rev > ?",
     [SQL_READY_DROP] = "DELETE FROM ready WHERE instance = ?",
     [SQL_READY_PUT] = "INSERT OR IGNORE INTO ready (queue, at_ms, instance, task, item, "
                       "generation, attempt, visibility_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -181,11 +181,30 @@ static enum err put_folded(struct lane *l, uint64_t pos)
     return query_run(&q);
 }
 
+/* A row written behind may come after a commit's own row, which is newer: then it says nothing. */
+static bool is_outdated(struct lane *l, const struct store_row *row, enum err *err)
+{
+    struct query q = query_of(l, SQL_ROW_NEWER);
+
+    query_text(&q, row->id);
+    query_int(&q, (int64_t)row->rev);
+    bool is = query_next(&q);
+    if (is) {
+        sqlite3_reset(q.stmt);
+    } else {
+        *err = query_err(&q);
+    }
+    return is;
+}
+
 static enum err write_rows(struct lane *l, struct store_request *r)
 {
     enum err err = ERR_NONE;
 
     for (uint32_t i = 0; i < r->row_count && err == ERR_NONE; i++) {
+        if (is_outdated(l, &r->rows[i], &err) || err != ERR_NONE) {
+            continue;
+        }
         err = check_key(l, r, &r->rows[i]);
         if (err == ERR_NONE) {
             err = put_row(l, &r->rows[i]);

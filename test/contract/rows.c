@@ -40,6 +40,22 @@ CONTRACT(ALL, a_row_comes_back_as_it_was_written)
     CHECK(got->wake_at_ms == 7000 && got->is_open && got->shares_key && got->rev == 1);
 }
 
+CONTRACT(ALL, a_row_older_than_the_one_that_is_there_changes_nothing)
+{
+    struct store_row *row = rig_row(t, "a", "ORDER-1"), *other = rig_row(t, "b", "ORDER-1");
+
+    CHECK(rig_do(t, rig_start(t, row)) == ERR_NONE);
+    row->rev = 5;
+    row->is_open = false;
+    CHECK(rig_write_row(t, row) == ERR_NONE);
+    CHECK(rig_do(t, rig_start(t, other)) == ERR_NONE);
+    row->rev = 4;
+    row->is_open = true;
+    CHECK(rig_write_row(t, row) == ERR_NONE);
+    const struct store_row *got = load(t, "a", NULL, NULL)->rows;
+    CHECK(got->rev == 5 && !got->is_open);
+}
+
 CONTRACT(ALL, texts_that_a_row_does_not_have_stay_absent_and_empty_ones_empty)
 {
     struct store_row *row = rig_row(t, "a", NULL);

@@ -173,7 +173,8 @@ static void set_number(struct walk *w, uint32_t task, struct slice field, int64_
         t->failures = to;
     } else if (slice_eq_text(field, "retry_at")) {
         t->retry_at_ms = to;
-        if (is_status(t, "RETRYING") && !is_event(w, "ResumeWorkflow"))
+        bool is_paused = slice_eq_text(w->status, "PAUSED"); /* then it counts from the pause */
+        if (is_status(t, "RETRYING") && !is_event(w, "ResumeWorkflow") && !is_paused)
             check_delay(w, task);
     }
 }
