@@ -105,8 +105,7 @@ void arrive_at(struct flow *f, struct entry *e, struct arrival *v)
         entry_run_later(f, e);
 }
 
-/* --- which instance a text means ---------------------------------------------------------------
- */
+/* --- which instance a text means --- */
 
 struct search { /* a key that is looked up in the store */
     struct flow *f;
@@ -254,8 +253,7 @@ void seek(struct flow *f, struct slice text, struct slice template, seek_found *
     seek_by_key(f, text, template, found, context);
 }
 
-/* --- starts ------------------------------------------------------------------------------------
- */
+/* --- starts --- */
 
 struct way {              /* where an arrival goes */
     enum verdict verdict; /* not applied: to the sys chain, with this */

@@ -51,8 +51,7 @@ bool flow_template_applied(const struct flow *f, const struct template *t, int64
     return true;
 }
 
-/* --- the maps ----------------------------------------------------------------------------------
- */
+/* --- the maps --- */
 
 static void free_version(struct version *v)
 {
@@ -98,8 +97,7 @@ static enum err add_version(struct flow *f, struct version *v)
     return ERR_NONE;
 }
 
-/* --- parsing -----------------------------------------------------------------------------------
- */
+/* --- parsing --- */
 
 struct parsing {
     struct version *version;
@@ -142,8 +140,7 @@ static bool keep_actor(struct version *v, struct slice actor)
     return true;
 }
 
-/* --- loading at the start ----------------------------------------------------------------------
- */
+/* --- loading at the start --- */
 
 static bool is_digest(const struct template *t, struct slice hex)
 {
@@ -189,8 +186,7 @@ void catalog_load(struct flow *f)
         ask_submit(f, q);
 }
 
-/* --- applying ----------------------------------------------------------------------------------
- */
+/* --- applying --- */
 
 static void answer(struct apply *p, enum err err, const struct template *t, bool created)
 {

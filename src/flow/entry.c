@@ -191,8 +191,7 @@ bool entry_is_here(const struct entry *e)
     return e->state != ENTRY_LOADING && e->i != NULL && e->i->seq > 0;
 }
 
-/* --- loading -----------------------------------------------------------------------------------
- */
+/* --- loading --- */
 
 static enum err find_template(struct flow *f, struct arena *scratch, const struct store_request *r,
                               const struct template **out)
@@ -233,19 +232,6 @@ static enum err decode(struct flow *f, struct entry *e, const struct store_reque
             err = record_fold(scratch, i, &record, payloads);
     }
     e->i = i;
-    return err;
-}
-
-static enum err collect_refs(struct arena *a, const struct store_request *r,
-                             struct payload_list *refs)
-{
-    enum err err = r->row_count > 0 ? state_refs(a, r->rows[0].state, refs) : ERR_NONE;
-    for (uint32_t k = 0; k < r->record_count && err == ERR_NONE; k++) {
-        struct record record;
-        err = record_decode(a, r->records[k].bytes, &record);
-        if (err == ERR_NONE)
-            err = record_refs(a, &record, refs);
-    }
     return err;
 }
 
@@ -339,73 +325,16 @@ static enum err build(struct flow *f, struct entry *e, struct ask *load,
     return ERR_NONE;
 }
 
-static bool list_payloads(struct ask *q, struct payload_list *payloads)
-{
-    jmp_buf edge;
-    q->arena.edge = &edge;
-    if (setjmp(edge) != 0)
-        return false;
-    for (uint32_t k = 0; k < q->r.payload_count; k++)
-        payload_add(&q->arena, payloads, q->r.payloads[k].text, q->r.payloads[k].digest);
-    q->arena.edge = NULL;
-    return true;
-}
-
 static void payloads_read(struct flow *f, struct ask *q)
 {
     struct entry *e = q->entry;
     struct ask *load = q->context;
     struct payload_list payloads = {0};
-    enum err err = q->r.err;
-    if (err == ERR_NONE && !list_payloads(q, &payloads))
-        err = ERR_MEMORY;
+    enum err err = apart_take(q, &payloads);
     if (err == ERR_NONE)
         err = build(f, e, load, &payloads);
     ask_free(load);
     loaded(f, e, err);
-}
-
-static bool make_room(struct ask *q, uint32_t count)
-{
-    jmp_buf edge;
-    q->arena.edge = &edge;
-    if (setjmp(edge) != 0)
-        return false;
-    q->r.payloads = arena_array(&q->arena, count, sizeof *q->r.payloads);
-    q->arena.edge = NULL;
-    return true;
-}
-
-/* True: the payloads were asked for, and `load` is kept until they are here. */
-static bool ask_payloads(struct flow *f, struct entry *e, struct ask *load,
-                         const struct payload_list *refs)
-{
-    struct ask *q = refs->count == 0 ? NULL : ask_new(f, STORE_PAYLOADS, payloads_read);
-    if (q == NULL)
-        return false;
-    if (!make_room(q, refs->count)) {
-        ask_free(q);
-        return false;
-    }
-    q->r.payload_count = refs->count;
-    for (uint32_t k = 0; k < refs->count; k++)
-        memcpy(q->r.payloads[k].digest, refs->items[k].digest, SHA256_BYTES);
-    q->entry = e;
-    q->context = load;
-    load->is_kept = true;
-    ask_submit(f, q);
-    return true;
-}
-
-static enum err refs_of(struct ask *q, struct payload_list *refs)
-{
-    jmp_buf edge;
-    q->arena.edge = &edge;
-    if (setjmp(edge) != 0)
-        return ERR_MEMORY;
-    enum err err = collect_refs(&q->arena, &q->r, refs);
-    q->arena.edge = NULL;
-    return err;
 }
 
 static void load_read(struct flow *f, struct ask *q)
@@ -416,9 +345,16 @@ static void load_read(struct flow *f, struct ask *q)
     if (err == ERR_NONE && q->r.row_count + q->r.record_count == 0)
         err = ERR_UNKNOWN_INSTANCE;
     if (err == ERR_NONE)
-        err = refs_of(q, &refs);
-    if (err == ERR_NONE && ask_payloads(f, e, q, &refs))
+        err = apart_refs(&q->arena, &q->r, &refs);
+    struct ask *texts =
+        err == ERR_NONE && refs.count > 0 ? apart_ask(f, &refs, payloads_read) : NULL;
+    if (texts != NULL) {
+        q->is_kept = true; /* until they are here */
+        texts->entry = e;
+        texts->context = q;
+        ask_submit(f, texts);
         return;
+    }
     if (err == ERR_NONE)
         err = refs.count > 0 ? ERR_MEMORY : build(f, e, q, &none);
     loaded(f, e, err);
@@ -449,8 +385,7 @@ void entry_reload(struct flow *f, struct entry *e)
     entry_load(f, e);
 }
 
-/* --- making room -------------------------------------------------------------------------------
- */
+/* --- making room --- */
 
 static bool can_drop(const struct entry *e)
 {

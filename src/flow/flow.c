@@ -22,8 +22,7 @@ uint64_t flow_random(struct flow *f)
     return z ^ z >> 31;
 }
 
-/* --- questions to the store --------------------------------------------------------------------
- */
+/* --- questions to the store --- */
 
 /* Requests and their arenas are used again: most of what a commit costs would be new pages. */
 struct ask *ask_new(struct flow *f, enum store_op op, ask_done *done)
@@ -84,8 +83,7 @@ static void collect(struct flow *f)
     } while (count == COMPLETIONS_PER_CALL);
 }
 
-/* --- opening and starting ----------------------------------------------------------------------
- */
+/* --- opening and starting --- */
 
 static bool name_node(struct flow *f)
 {
@@ -268,8 +266,7 @@ void flow_start(struct flow *f, int64_t now_ms)
     flow_start_step_done(f, ERR_NONE);
 }
 
-/* --- the round ---------------------------------------------------------------------------------
- */
+/* --- the round --- */
 
 static void run_entries(struct flow *f)
 {
@@ -318,8 +315,7 @@ bool flow_is_idle(const struct flow *f)
            !f->is_applying;
 }
 
-/* --- closing -----------------------------------------------------------------------------------
- */
+/* --- closing --- */
 
 static void drop_arrivals(struct flow *f, struct list *l)
 {

@@ -1,11 +1,10 @@
 /* Inside the engine: what its files share. One thread; nothing here is seen from outside flow/.
  *
- *   flow.c        opens, starts, drives, ends          catalog.c     templates in memory
- *   arrive.c      events in: which instance is meant   entry.c       the cache of instances
- *   scheduler.c   step and commit                      relay.c       after the commit: tell
- * everybody supervisor.c  due wake-ups, rows behind            sys.c         arrivals that name no
- * instance query*.c      reads
- */
+ * - flow.c: opens, starts, drives, ends; arrive.c: events in, which instance is meant
+ * - catalog.c: templates in memory; entry.c: the cache of instances
+ * - scheduler.c: step and commit; relay.c: after the commit, tell everybody
+ * - supervisor.c: due wake-ups, rows behind; sys.c: arrivals that name no instance
+ * - messages.c: what the queue asks; apart.c: values stored apart; query*.c: reads */
 #ifndef SWM_FLOW_FLOW_INT_H
 #define SWM_FLOW_FLOW_INT_H
 
@@ -21,8 +20,7 @@
 struct entry;
 struct ask;
 
-/* --- a question to the store -------------------------------------------------------------------
- */
+/* --- a question to the store --- */
 
 typedef void ask_done(struct flow *f, struct ask *q);
 
@@ -41,8 +39,7 @@ struct ask *ask_new(struct flow *f, enum store_op op, ask_done *done); /* NULL: 
 void ask_submit(struct flow *f, struct ask *q);
 void ask_free(struct ask *q);
 
-/* --- an event on its way -----------------------------------------------------------------------
- */
+/* --- an event on its way --- */
 
 struct arrival {
     struct link link;
@@ -58,8 +55,7 @@ struct arrival {
     char blocked_by[HASH_ID_CHARS]; /* a reopening that another open instance forbids: its id */
 };
 
-/* --- an instance in memory ---------------------------------------------------------------------
- */
+/* --- an instance in memory --- */
 
 enum entry_state {
     ENTRY_LOADING,    /* nothing is known yet */
@@ -113,8 +109,7 @@ struct far_wake {
     struct slice id;
 };
 
-/* --- templates ---------------------------------------------------------------------------------
- */
+/* --- templates --- */
 
 struct version {
     struct arena arena;
@@ -129,8 +124,7 @@ struct family { /* all versions of one name */
     uint32_t count, capacity;
 };
 
-/* --- the engine --------------------------------------------------------------------------------
- */
+/* --- the engine --- */
 
 enum flow_state { FLOW_STARTING, FLOW_READY, FLOW_DRAINING, FLOW_CLOSING };
 
@@ -259,6 +253,18 @@ void supervisor_make_row(struct flow *f, struct arena *a, const struct instance 
                          struct store_row *row, struct payload_list *payloads);
 void supervisor_evicted(struct flow *f, struct entry *e);
 void supervisor_drop(struct flow *f);
+
+/* apart.c */
+/* Hands payloads to a write, or their digests to a question; in the request's arena, which the
+ * caller guards. */
+void apart_put(struct store_request *r, const struct payload_list *l);
+/* What an answer's row and records refer to, in `a`. */
+enum err apart_refs(struct arena *a, const struct store_request *r,
+                    struct payload_list *refs) MUST_USE;
+/* A question for texts, to be submitted. NULL: memory is short. */
+struct ask *apart_ask(struct flow *f, const struct payload_list *refs, ask_done *done);
+/* The texts that it found, listed in its arena; or why there are none. */
+enum err apart_take(struct ask *q, struct payload_list *texts) MUST_USE;
 
 /* sys.c */
 /* The arrival names no instance: it is recorded there, then answered. */

@@ -71,8 +71,7 @@ void flow_message(struct flow *f, const struct queue_message *q, flow_message_re
     entry_visit(f, e, &m->visit);
 }
 
-/* --- more than the driver holds ----------------------------------------------------------------
- */
+/* --- more than the driver holds --- */
 
 /* How far the rows of a queue have been offered. What is in flight is still among them, so that
  * each refill goes on from here and not from the start. */

@@ -43,8 +43,7 @@ static void finish(struct query *q, void (*part)(struct query *q, void *argument
     query_answer(q, err, err == ERR_NONE ? json_out_slice(&q->out) : SLICE_NONE);
 }
 
-/* --- lists and numbers -------------------------------------------------------------------------
- */
+/* --- lists and numbers --- */
 
 void query_put_summary(struct json_out *o, const struct store_row *row)
 {
@@ -139,8 +138,7 @@ static void counts_read(struct flow *f, struct ask *a)
     finish(a->context, put_stats, a);
 }
 
-/* --- the feed ----------------------------------------------------------------------------------
- */
+/* --- the feed --- */
 
 void query_put_record(struct json_out *o, const struct record *r, struct slice changes)
 {
@@ -168,7 +166,7 @@ void query_put_record(struct json_out *o, const struct record *r, struct slice c
     json_put_string(o, "hash", hex_encode(o->text.arena, r->hash, SHA256_BYTES));
 }
 
-static bool is_asked(const struct flow_query *q, const struct record *r)
+bool query_is_asked(const struct flow_query *q, const struct record *r)
 {
     return (q->verdict.len == 0 || slice_eq(q->verdict, r->verdict)) &&
            (q->event.len == 0 || slice_eq(q->event, r->event));
@@ -178,7 +176,7 @@ static void put_feed_record(struct query *q, const struct store_record *stored)
 {
     struct record r;
     arena_reset(&q->f->scratch);
-    if (record_decode(&q->f->scratch, stored->bytes, &r) != ERR_NONE || !is_asked(&q->q, &r))
+    if (record_decode(&q->f->scratch, stored->bytes, &r) != ERR_NONE || !query_is_asked(&q->q, &r))
         return;
     json_object(&q->out);
     json_put_string(&q->out, "instance", stored->instance);
@@ -236,8 +234,7 @@ static void backup_done(struct flow *f, struct ask *a)
     finish(a->context, put_done, a);
 }
 
-/* --- the door ----------------------------------------------------------------------------------
- */
+/* --- the door --- */
 
 static void ask(struct query *q, enum store_op op, ask_done *done)
 {

@@ -6,12 +6,6 @@ struct page {
     uint64_t first, last; /* the records asked for */
 };
 
-static bool is_asked(const struct flow_query *q, const struct record *r)
-{
-    return (q->verdict.len == 0 || slice_eq(q->verdict, r->verdict)) &&
-           (q->event.len == 0 || slice_eq(q->event, r->event));
-}
-
 static bool take(struct walk *w, const struct record *r, const struct store_record *stored,
                  const struct payload_list *payloads)
 {
@@ -19,7 +13,7 @@ static bool take(struct walk *w, const struct record *r, const struct store_reco
     (void)stored;
     if (r->seq > q->page->last)
         return false;
-    if (r->seq < q->page->first || !is_asked(&q->q, r))
+    if (r->seq < q->page->first || !query_is_asked(&q->q, r))
         return true;
     json_object(&q->out);
     query_put_record(&q->out, r, record_changes_json(&q->arena, w->i, r, payloads));

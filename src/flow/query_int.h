@@ -64,6 +64,7 @@ void query_events(struct query *q, struct entry *e);
 void query_verify(struct query *q);
 void query_inbox(struct query *q);
 void query_put_summary(struct json_out *o, const struct store_row *row);
+bool query_is_asked(const struct flow_query *q, const struct record *r); /* verdict, event */
 void query_put_record(struct json_out *o, const struct record *r, struct slice changes);
 
 #endif

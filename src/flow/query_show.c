@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-/* --- JSON --------------------------------------------------------------------------------------
- */
+/* --- JSON --- */
 
 static void put_text_or_null(struct json_out *o, const char *name, struct slice s)
 {
@@ -100,8 +99,7 @@ static void put_instance(struct query *q, void *argument)
     json_object_end(o);
 }
 
-/* --- the graph ---------------------------------------------------------------------------------
- */
+/* --- the graph --- */
 
 static void put_graph(struct query *q, void *argument)
 {
@@ -122,8 +120,7 @@ static void put_graph(struct query *q, void *argument)
     json_raw(&q->out, layout_svg(&q->arena, t, &paint));
 }
 
-/* --- why it does not move ----------------------------------------------------------------------
- */
+/* --- why it does not move --- */
 
 static void put_time_words(struct text *t, int64_t at_ms)
 {
@@ -265,8 +262,7 @@ static void put_explanation(struct query *q, void *argument)
     json_object_end(&q->out);
 }
 
-/* --- now, or as of then ------------------------------------------------------------------------
- */
+/* --- now, or as of then --- */
 
 void query_show_now(struct query *q, const struct instance *i)
 {

@@ -158,8 +158,7 @@ static void finish(struct query *q)
         query_answer(q, ERR_MEMORY, SLICE_NONE);
 }
 
-/* --- one after another -------------------------------------------------------------------------
- */
+/* --- one after another --- */
 
 static void copy_page(struct query *q, void *argument)
 {

@@ -106,48 +106,13 @@ static void end_page(struct walk *w, struct ask *records, const struct payload_l
         walk_on(w);
 }
 
-static enum err collect_refs(struct walk *w, const struct store_request *r,
-                             struct payload_list *refs)
-{
-    jmp_buf edge;
-    arena_reset(&w->page);
-    w->page.edge = &edge;
-    if (setjmp(edge) != 0) {
-        w->page.edge = NULL;
-        return ERR_MEMORY;
-    }
-    enum err err = ERR_NONE;
-    for (uint32_t k = 0; k < r->record_count && err == ERR_NONE && w->template != NULL; k++) {
-        struct record record;
-        err = record_decode(&w->page, r->records[k].bytes, &record);
-        if (err == ERR_NONE)
-            err = record_refs(&w->page, &record, refs);
-    }
-    w->page.edge = NULL;
-    return err;
-}
-
-static bool list_texts(struct ask *a, struct payload_list *payloads)
-{
-    jmp_buf edge;
-    a->arena.edge = &edge;
-    if (setjmp(edge) != 0)
-        return false;
-    for (uint32_t k = 0; k < a->r.payload_count; k++)
-        payload_add(&a->arena, payloads, a->r.payloads[k].text, a->r.payloads[k].digest);
-    a->arena.edge = NULL;
-    return true;
-}
-
 static void payloads_read(struct flow *f, struct ask *a)
 {
     struct walk *w = a->context;
     struct payload_list payloads = {0};
     struct ask *records = w->records;
     (void)f;
-    enum err err = a->r.err;
-    if (err == ERR_NONE && !list_texts(a, &payloads))
-        err = ERR_MEMORY;
+    enum err err = apart_take(a, &payloads);
     if (err != ERR_NONE) {
         w->done(w, err);
         return;
@@ -157,20 +122,6 @@ static void payloads_read(struct flow *f, struct ask *a)
     ask_free(records);
 }
 
-static bool list_refs(struct ask *a, const struct payload_list *refs)
-{
-    jmp_buf edge;
-    a->arena.edge = &edge;
-    if (setjmp(edge) != 0)
-        return false;
-    a->r.payloads = arena_array(&a->arena, refs->count, sizeof *a->r.payloads);
-    a->r.payload_count = refs->count;
-    for (uint32_t k = 0; k < refs->count; k++)
-        memcpy(a->r.payloads[k].digest, refs->items[k].digest, SHA256_BYTES);
-    a->arena.edge = NULL;
-    return true;
-}
-
 static void records_read(struct flow *f, struct ask *a)
 {
     struct walk *w = a->context;
@@ -178,8 +129,9 @@ static void records_read(struct flow *f, struct ask *a)
     enum err err = a->r.err;
     if (err == ERR_NOT_FOUND)
         err = ERR_NONE;
-    if (err == ERR_NONE)
-        err = collect_refs(w, &a->r, &refs);
+    arena_reset(&w->page);
+    if (err == ERR_NONE && w->template != NULL)
+        err = apart_refs(&w->page, &a->r, &refs);
     if (err != ERR_NONE) {
         w->done(w, err);
         return;
@@ -188,10 +140,8 @@ static void records_read(struct flow *f, struct ask *a)
         end_page(w, a, &none);
         return;
     }
-    struct ask *texts = ask_new(f, STORE_PAYLOADS, payloads_read);
-    if (texts == NULL || !list_refs(texts, &refs)) {
-        if (texts != NULL)
-            ask_free(texts);
+    struct ask *texts = apart_ask(f, &refs, payloads_read);
+    if (texts == NULL) {
         w->done(w, ERR_MEMORY);
         return;
     }

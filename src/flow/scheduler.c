@@ -42,8 +42,7 @@ static uint64_t encode(struct encoding *n, const struct event *e, const struct o
     return work->seq;
 }
 
-/* --- identical repeats -------------------------------------------------------------------------
- */
+/* --- identical repeats --- */
 
 static uint64_t name_of(const struct event *e, const struct outcome *o)
 {
@@ -86,8 +85,7 @@ static bool is_one_more(struct entry *e, const struct event *ev, const struct ou
     return ++r->in_a_row > REPEATS_RECORDED_MAX;
 }
 
-/* --- one arrival -------------------------------------------------------------------------------
- */
+/* --- one arrival --- */
 
 static size_t count_text_bytes(const struct instance *i)
 {
@@ -203,8 +201,7 @@ static void take(struct flow *f, struct entry *e, struct encoding *n, struct arr
     c->count++;
 }
 
-/* --- the commit --------------------------------------------------------------------------------
- */
+/* --- the commit --- */
 
 static bool needs_row(const struct entry *e, const struct instance *work)
 {
@@ -221,17 +218,6 @@ static void add_row(struct flow *f, struct entry *e, struct encoding *n)
     r->rows->had_ready = e->has_ready_rows;
     r->row_count = 1;
     n->c->has_row = true;
-}
-
-static void add_payloads(struct encoding *n)
-{
-    struct store_request *r = &n->q->r;
-    r->payload_count = n->payloads.count;
-    r->payloads = arena_array(&n->q->arena, n->payloads.count + 1, sizeof *r->payloads);
-    for (uint32_t k = 0; k < n->payloads.count; k++) {
-        memcpy(r->payloads[k].digest, n->payloads.items[k].digest, SHA256_BYTES);
-        r->payloads[k].text = n->payloads.items[k].text;
-    }
 }
 
 /* The arrivals of a failed commit, in their order, before those that came meanwhile. */
@@ -400,7 +386,7 @@ static bool prepare(struct flow *f, struct entry *e, struct encoding *n)
     if (n->q->r.record_count > 0) {
         if (needs_row(e, n->c->work))
             add_row(f, e, n);
-        add_payloads(n);
+        apart_put(&n->q->r, &n->payloads);
     }
     n->q->arena.edge = e->repeat_arena.edge = NULL;
     return true;

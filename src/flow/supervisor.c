@@ -14,8 +14,7 @@
 #define FLUSH_AGAIN_MS 5    /* when all that is dirty has a commit or a load in flight */
 #define STATE_EVERY 1000    /* records; where rows end is stated so often even if none is behind */
 
-/* --- wake-ups ----------------------------------------------------------------------------------
- */
+/* --- wake-ups --- */
 
 static void forget_far(struct flow *f, struct slice id)
 {
@@ -176,8 +175,7 @@ static void take_due(struct flow *f)
         supervisor_note(f, late[k]);
 }
 
-/* --- rows behind -------------------------------------------------------------------------------
- */
+/* --- rows behind --- */
 
 void supervisor_dirty(struct flow *f, struct entry *e, uint64_t first_pos)
 {
@@ -354,12 +352,7 @@ static void fill(struct flow *f, struct ask *q)
         row->had_ready = e->has_ready_rows;
         w->first_pos[q->r.row_count++] = e->first_dirty_pos;
     }
-    q->r.payloads = arena_array(&q->arena, payloads.count + 1, sizeof *q->r.payloads);
-    for (uint32_t n = 0; n < payloads.count; n++) {
-        memcpy(q->r.payloads[n].digest, payloads.items[n].digest, SHA256_BYTES);
-        q->r.payloads[n].text = payloads.items[n].text;
-    }
-    q->r.payload_count = payloads.count;
+    apart_put(&q->r, &payloads);
 }
 
 static bool fill_rows(struct flow *f, struct ask *q)
@@ -414,8 +407,7 @@ void supervisor_drop(struct flow *f)
         free(w);
 }
 
-/* --- the round ---------------------------------------------------------------------------------
- */
+/* --- the round --- */
 
 void supervisor_round(struct flow *f)
 {

@@ -68,8 +68,7 @@ void sys_add_own(struct flow *f, struct arrival *v, struct slice data,
     list_append(&f->sys_pending, &v->link);
 }
 
-/* --- the head of the chain ---------------------------------------------------------------------
- */
+/* --- the head of the chain --- */
 
 static void head_read(struct flow *f, struct ask *q)
 {
@@ -105,8 +104,7 @@ void sys_load(struct flow *f)
     ask_submit(f, q);
 }
 
-/* --- committing --------------------------------------------------------------------------------
- */
+/* --- committing --- */
 
 static void put_back(struct flow *f, struct sys_commit *c)
 {
