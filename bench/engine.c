@@ -57,8 +57,7 @@ static void give_up(const char *what)
     exit(1);
 }
 
-/* --- the queue ---------------------------------------------------------------------------------
- */
+/* --- the queue --- */
 
 static void keep_name(char out[NAME_BYTES], struct slice s)
 {
@@ -96,8 +95,7 @@ static void extend(struct queue *q, const struct queue_message *m, int64_t now_m
 
 static const struct queue_ops ops = {"bench", offer, withdraw, extend};
 
-/* --- events ------------------------------------------------------------------------------------
- */
+/* --- events --- */
 
 static void count_reply(void *context, const struct flow_answer *a)
 {
@@ -176,8 +174,7 @@ static void complete_all(struct bench *b, struct arena *a, uint64_t count)
     }
 }
 
-/* --- the run -----------------------------------------------------------------------------------
- */
+/* --- the run --- */
 
 static void open_all(struct bench *b, const char *dir)
 {

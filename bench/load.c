@@ -60,8 +60,7 @@ static void give_up(const char *what, const char *detail)
     exit(1);
 }
 
-/* --- one connection ----------------------------------------------------------------------------
- */
+/* --- one connection --- */
 
 static struct connection *open_connection(void)
 {
@@ -144,8 +143,7 @@ static void take_tokens(struct connection *c)
     }
 }
 
-/* --- requests ----------------------------------------------------------------------------------
- */
+/* --- requests --- */
 
 static void send_receive(struct connection *c, const char *queue, unsigned max)
 {
@@ -205,8 +203,7 @@ static void send_starts(struct connection *c, const char *template, unsigned cou
     send_request(c, "/v1/events", JSON, body, (size_t)len);
 }
 
-/* --- throughput --------------------------------------------------------------------------------
- */
+/* --- throughput --- */
 
 static uint64_t count_in(const char *text, const char *word)
 {
@@ -274,8 +271,7 @@ static void run(void (*go_on)(struct connection *c), unsigned count)
            seconds, read_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu);
 }
 
-/* --- latency -----------------------------------------------------------------------------------
- */
+/* --- latency --- */
 
 /* Waits until both have their replies; either may be NULL. Returns when the first one's came. */
 static double wait_both(struct connection *first, struct connection *second)

@@ -78,8 +78,7 @@ struct slice sqs_make_id(struct sqs_front *s, struct arena *a, struct slice from
     return text_slice(&t);
 }
 
-/* --- the address of a queue --------------------------------------------------------------------
- */
+/* --- the address of a queue --- */
 
 static bool is_plain(char c)
 {
@@ -130,8 +129,7 @@ bool sqs_take_queue(struct sqs_call *c)
     return false;
 }
 
-/* --- the protocol ------------------------------------------------------------------------------
- */
+/* --- the protocol --- */
 
 static bool has_type(const struct http_request *r, const char *type)
 {

@@ -51,8 +51,7 @@ static const struct queue_attribute *find(struct slice name)
     return NULL;
 }
 
-/* --- setting -----------------------------------------------------------------------------------
- */
+/* --- setting --- */
 
 static bool take_setting(struct sqs_call *c, struct json_out *o, struct slice name,
                          struct slice value)
@@ -129,8 +128,7 @@ void sqs_set_attributes(struct sqs_call *c)
         queues->ops->set(queues, c->queue, json, take_set, c);
 }
 
-/* --- getting -----------------------------------------------------------------------------------
- */
+/* --- getting --- */
 
 struct shown {
     struct json_out out;

@@ -107,8 +107,7 @@ struct sqs_batch *sqs_batch_begin(struct sqs_call *c,
     return NULL;
 }
 
-/* --- the answer --------------------------------------------------------------------------------
- */
+/* --- the answer --- */
 
 static void write_failed(struct json_out *o, const struct sqs_entry *e)
 {

@@ -29,8 +29,7 @@ bool sqs_take_number(struct arena *a, yyjson_val *input, struct sqs_number *n,
                          (long long)n->value, n->name, (long long)n->least, (long long)n->most);
 }
 
-/* --- characters --------------------------------------------------------------------------------
- */
+/* --- characters --- */
 
 /* The characters of XML 1.0; of those that are no such, UTF-8 can hold control characters, U+FFFE
  * and U+FFFF. */
@@ -95,8 +94,7 @@ static bool is_number(struct slice s)
            slice_to_int((struct slice){s.at + i + 1 + sign, s.len - i - 1 - sign}, &exponent);
 }
 
-/* --- attributes of a message -------------------------------------------------------------------
- */
+/* --- attributes of a message --- */
 
 static bool take_value(struct arena *a, yyjson_val *v, struct sqs_attribute *out,
                        struct sqs_fault *fault)
@@ -245,8 +243,7 @@ struct sqs_attributes sqs_attributes_asked(struct arena *a, const struct sqs_att
     return out;
 }
 
-/* --- digests -----------------------------------------------------------------------------------
- */
+/* --- digests --- */
 
 struct slice sqs_md5(struct arena *a, struct slice s)
 {

@@ -17,8 +17,7 @@ static struct sqs_fault bad_receipt(void)
     return (struct sqs_fault){SQS_BAD_RECEIPT, SLICE("The input receipt handle is invalid.")};
 }
 
-/* --- deleting ----------------------------------------------------------------------------------
- */
+/* --- deleting --- */
 
 static void take_removed(void *context, enum err err, struct slice detail)
 {
@@ -49,8 +48,7 @@ void sqs_delete_message(struct sqs_call *c)
     sqs_batch_done(b, refused);
 }
 
-/* --- visibility --------------------------------------------------------------------------------
- */
+/* --- visibility --- */
 
 static struct sqs_fault fault_of_change(struct arena *a, enum err err, int64_t seconds)
 {

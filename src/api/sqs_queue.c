@@ -25,8 +25,7 @@ static void reply_url(struct sqs_call *c)
     sqs_reply(c, &o);
 }
 
-/* --- CreateQueue -------------------------------------------------------------------------------
- */
+/* --- CreateQueue --- */
 
 struct created {
     struct sqs_call *call;
@@ -86,8 +85,7 @@ void sqs_create_queue(struct sqs_call *c)
         queues->ops->create(queues, c->queue, json, take_created, c);
 }
 
-/* --- the others --------------------------------------------------------------------------------
- */
+/* --- the others --- */
 
 void sqs_delete_queue(struct sqs_call *c)
 {

@@ -16,8 +16,7 @@ struct receiving { /* lives in the request's arena */
     uint32_t count;
 };
 
-/* --- attributes --------------------------------------------------------------------------------
- */
+/* --- attributes --- */
 
 static const char *const system_names[] = {"All",
                                            "SenderId",
@@ -123,8 +122,7 @@ static void write_user(struct sqs_call *c, struct json_out *o, yyjson_val *store
     sqs_attributes_write(o, &asked);
 }
 
-/* --- the answer --------------------------------------------------------------------------------
- */
+/* --- the answer --- */
 
 static void write_message(struct sqs_call *c, struct json_out *o, const struct queue_delivery *d)
 {
@@ -200,8 +198,7 @@ static void lose_client(void *context)
     queues->ops->cancel(queues, w->handle);
 }
 
-/* --- the request -------------------------------------------------------------------------------
- */
+/* --- the request --- */
 
 static bool take_numbers(struct sqs_call *c, struct sqs_number numbers[3])
 {

@@ -20,8 +20,7 @@ static void write_sent(struct json_out *o, const struct sqs_entry *e)
         json_put_string(o, "MD5OfMessageSystemAttributes", s->system_md5);
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading --- */
 
 static bool check_body(struct arena *a, struct sqs_entry *e, size_t bytes, int64_t bytes_max)
 {
@@ -134,8 +133,7 @@ static bool read_entry(struct sqs_call *c, struct sqs_entry *e, int64_t bytes_ma
     return true;
 }
 
-/* --- handing on --------------------------------------------------------------------------------
- */
+/* --- handing on --- */
 
 static void take_posted(void *context, enum err err)
 {

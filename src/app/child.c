@@ -14,8 +14,7 @@
 
 #define READ_BYTES 16384
 
-/* --- starting ----------------------------------------------------------------------------------
- */
+/* --- starting --- */
 
 /* A file without a name that holds the input: nobody has to feed it while the process runs. */
 static int make_input(struct slice input)
@@ -95,8 +94,7 @@ enum err child_start(struct child *c, const char *command, struct slice input, c
     return ERR_IO;
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading --- */
 
 static void keep_output(struct child *c, const char *bytes, size_t len)
 {

@@ -20,8 +20,7 @@ int64_t cli_now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* --- running -----------------------------------------------------------------------------------
- */
+/* --- running --- */
 
 static int finish(struct cli *c, int exit)
 {
@@ -99,8 +98,7 @@ void cli_help(const struct verb *verbs, const char *example)
     printf("\nexample:\n%s", example);
 }
 
-/* --- telling -----------------------------------------------------------------------------------
- */
+/* --- telling --- */
 
 void cli_print_line(struct cli *c, struct slice json)
 {

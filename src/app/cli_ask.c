@@ -75,8 +75,7 @@ int cli_post(struct cli *c, const char *path, struct slice body, yyjson_val **ro
                     root);
 }
 
-/* --- addresses ---------------------------------------------------------------------------------
- */
+/* --- addresses --- */
 
 static void encode(struct text *t, const char *piece)
 {
@@ -123,8 +122,7 @@ void cli_put_event_id(struct cli *c, struct json_out *o)
         json_put_string(o, "event_id", hex_encode(&c->arena, bytes, sizeof bytes));
 }
 
-/* --- what options say --------------------------------------------------------------------------
- */
+/* --- what options say --- */
 
 enum err cli_read_file(struct cli *c, const char *name, struct slice *out)
 {

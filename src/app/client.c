@@ -38,8 +38,7 @@ struct client_call {
     bool is_done, is_stream, has_news, is_too_large;
 };
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* --- opening --- */
 
 static bool is_clean(const char *text)
 {
@@ -162,8 +161,7 @@ const char *client_why(const struct client *c)
     return c->why;
 }
 
-/* --- one call ----------------------------------------------------------------------------------
- */
+/* --- one call --- */
 
 static size_t take_bytes(char *bytes, size_t size, size_t count, void *context)
 {
@@ -321,8 +319,7 @@ bool client_has_news(struct client_call *call)
     return has_news;
 }
 
-/* --- the answer --------------------------------------------------------------------------------
- */
+/* --- the answer --- */
 
 static void explain(struct client *c, const struct client_call *call)
 {

@@ -26,8 +26,7 @@ static int send_body(struct cli *c, struct json_out *o, const char *verb, yyjson
                     answer);
 }
 
-/* --- replay ------------------------------------------------------------------------------------
- */
+/* --- replay --- */
 
 static void say_replayed(struct cli *c, yyjson_val *answer)
 {
@@ -87,8 +86,7 @@ void cmd_replay_help(void)
                            "  swm replay ORDER-1 --stage prepare --input '{\"dish\": \"soup\"}'\n");
 }
 
-/* --- pause, resume, cancel ---------------------------------------------------------------------
- */
+/* --- pause, resume, cancel --- */
 
 static int finish(struct cli *c, struct json_out *o, const char *verb)
 {

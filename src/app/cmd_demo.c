@@ -32,8 +32,7 @@ struct demo {
     int exit;
 };
 
-/* --- the welcome -------------------------------------------------------------------------------
- */
+/* --- the welcome --- */
 
 static void put_hint(struct term *t, const char *arguments, const char *what)
 {
@@ -124,8 +123,7 @@ static void open_page(struct demo *d)
     _exit(127);
 }
 
-/* --- the server's life -------------------------------------------------------------------------
- */
+/* --- the server's life --- */
 
 static void stop_with(struct demo *d, int exit)
 {
@@ -180,8 +178,7 @@ static void mourn_server(struct demo *d, int64_t now_ms)
     kitchen_say(&d->kitchen, TINT_RED, "killed", NULL, detail);
 }
 
-/* --- the loop ----------------------------------------------------------------------------------
- */
+/* --- the loop --- */
 
 static void take_signals(struct demo *d)
 {

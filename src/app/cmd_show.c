@@ -5,8 +5,7 @@
 #include "app/listing.h"
 #include "app/view.h"
 
-/* --- show --------------------------------------------------------------------------------------
- */
+/* --- show --- */
 
 static void put_json(struct cli *c, const char *name, yyjson_val *value)
 {
@@ -52,8 +51,7 @@ void cmd_show_help(void)
                          "  swm show ORDER-1 --at 2026-11-23T12:00:00Z --json\n");
 }
 
-/* --- explain -----------------------------------------------------------------------------------
- */
+/* --- explain --- */
 
 static int explain(struct cli *c)
 {
@@ -86,8 +84,7 @@ void cmd_explain_help(void)
     cli_help(explain_verbs, "  swm explain ORDER-1\n");
 }
 
-/* --- events ------------------------------------------------------------------------------------
- */
+/* --- events --- */
 
 /* The instance is looked up first: a stream knows ids alone. */
 static int events(struct cli *c)

@@ -12,8 +12,7 @@
 #define PEOPLE_LIMIT 100 /* lines that a person gets without asking for more */
 #define PAGE_LIMIT 500
 
-/* --- start -------------------------------------------------------------------------------------
- */
+/* --- start --- */
 
 static void say_started(struct cli *c, yyjson_val *answer)
 {
@@ -115,8 +114,7 @@ void cmd_start_help(void)
              "  swm start food-order --input @order.json --wait\n");
 }
 
-/* --- list --------------------------------------------------------------------------------------
- */
+/* --- list --- */
 
 static const struct table_column columns[] = {
     {"KEY", false},      {"TEMPLATE", false}, {"STATUS", false},  {"STAGE", false},

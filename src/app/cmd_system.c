@@ -6,8 +6,7 @@
 
 #include <inttypes.h>
 
-/* --- verify ------------------------------------------------------------------------------------
- */
+/* --- verify --- */
 
 static int verify(struct cli *c)
 {
@@ -54,8 +53,7 @@ void cmd_verify_help(void)
     cli_help(verify_verbs, "  swm verify\n  swm verify ORDER-1 --json\n");
 }
 
-/* --- backup ------------------------------------------------------------------------------------
- */
+/* --- backup --- */
 
 static int backup(struct cli *c)
 {
@@ -94,8 +92,7 @@ void cmd_backup_help(void)
              "  swm backup monday.db      (in the folder backups of the server's data)\n");
 }
 
-/* --- status ------------------------------------------------------------------------------------
- */
+/* --- status --- */
 
 struct status {
     yyjson_val *index, *stats, *queues;

@@ -10,8 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* --- apply and validate ------------------------------------------------------------------------
- */
+/* --- apply and validate --- */
 
 static void say_applied(struct cli *c, yyjson_val *answer)
 {
@@ -97,8 +96,7 @@ static int validate(struct cli *c)
     return each_file(c, validate_file);
 }
 
-/* --- list and show -----------------------------------------------------------------------------
- */
+/* --- list and show --- */
 
 static const struct table_column columns[] = {
     {"TEMPLATE", false}, {"VERSION", true}, {"STAGES", true},      {"TASKS", true},
@@ -168,8 +166,7 @@ static int show(struct cli *c)
     return EXIT_OK;
 }
 
-/* --- diff --------------------------------------------------------------------------------------
- */
+/* --- diff --- */
 
 static void put_side(struct cli *c, const char *sign, enum tint tint, yyjson_val *value)
 {
@@ -234,8 +231,7 @@ static int diff(struct cli *c)
     return EXIT_OK;
 }
 
-/* --- graph -------------------------------------------------------------------------------------
- */
+/* --- graph --- */
 
 static struct slice draw_svg(struct arena *a, const struct template *t)
 {

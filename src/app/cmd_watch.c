@@ -22,8 +22,7 @@ struct watch {
     int64_t away_since_ms; /* 0: the server is there */
 };
 
-/* --- drawing -----------------------------------------------------------------------------------
- */
+/* --- drawing --- */
 
 static int count_lines(struct slice s)
 {
@@ -91,8 +90,7 @@ static void draw(struct watch *w)
     w->drawn_lines = count_lines(picture);
 }
 
-/* --- looking -----------------------------------------------------------------------------------
- */
+/* --- looking --- */
 
 /* EXIT_OK, or why there is nothing more to see. A server that is away is waited for; the last
  * picture stays meanwhile. */

@@ -37,8 +37,7 @@ static size_t count_free(const struct worker *w)
     return count;
 }
 
-/* --- receiving ---------------------------------------------------------------------------------
- */
+/* --- receiving --- */
 
 static void ask_for_messages(struct worker *w, int64_t now_ms)
 {
@@ -110,8 +109,7 @@ static void take_messages(struct worker *w)
     begin_jobs(w, json_get(root, "messages"));
 }
 
-/* --- the loop ----------------------------------------------------------------------------------
- */
+/* --- the loop --- */
 
 /* The first signal lets what runs finish, the second ends it. */
 static void take_signals(struct worker *w)

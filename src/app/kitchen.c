@@ -29,8 +29,7 @@ static const char *const streets[] = {"1 Harbour Lane", "22 Mill Road", "7 Garde
 
 #define PICK(k, list) (list)[roll(k, sizeof(list) / sizeof(list)[0])]
 
-/* --- telling -----------------------------------------------------------------------------------
- */
+/* --- telling --- */
 
 static void print(struct kitchen *k, const char *what, const char *key, const char *detail)
 {
@@ -66,8 +65,7 @@ void kitchen_say(struct kitchen *k, enum tint tint, const char *what, const char
     (void)term_flush(t);
 }
 
-/* --- asking ------------------------------------------------------------------------------------
- */
+/* --- asking --- */
 
 static uint64_t roll(struct kitchen *k, uint64_t sides)
 {
@@ -102,8 +100,7 @@ static struct json_out begin_object(struct kitchen *k)
     return o;
 }
 
-/* --- orders ------------------------------------------------------------------------------------
- */
+/* --- orders --- */
 
 /* How many orders there are, or only those that are not finished. */
 static int64_t count_orders(yyjson_val *stats, bool is_open_only)
@@ -174,8 +171,7 @@ static bool take_orders(struct kitchen *k, int64_t now_ms)
     return is_full || order(k);
 }
 
-/* --- stations ----------------------------------------------------------------------------------
- */
+/* --- stations --- */
 
 struct station {
     const char *queue;
@@ -341,8 +337,7 @@ static bool work(struct kitchen *k, size_t station, int64_t now_ms, int64_t *nex
     return is_there;
 }
 
-/* --- deliveries --------------------------------------------------------------------------------
- */
+/* --- deliveries --- */
 
 static void deliver(struct kitchen *k, yyjson_val *task)
 {
@@ -379,8 +374,7 @@ static bool look_at_doors(struct kitchen *k, int64_t now_ms)
     return true;
 }
 
-/* --- opening, moving, closing ------------------------------------------------------------------
- */
+/* --- opening, moving, closing --- */
 
 void kitchen_open(struct kitchen *k, struct cli *c, int64_t divisor)
 {

@@ -21,8 +21,7 @@ struct listing {
     char day[DATE_CHARS + 1];
 };
 
-/* --- one event ---------------------------------------------------------------------------------
- */
+/* --- one event --- */
 
 static bool is_status(struct slice path)
 {
@@ -127,8 +126,7 @@ static void put_event(struct listing *l, yyjson_val *event)
     t->cut_at = 0;
 }
 
-/* --- pages -------------------------------------------------------------------------------------
- */
+/* --- pages --- */
 
 static void put_page(struct listing *l, yyjson_val *page)
 {

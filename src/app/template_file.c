@@ -8,8 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* --- errors ------------------------------------------------------------------------------------
- */
+/* --- errors --- */
 
 static struct slice find_line(struct slice source, int64_t number)
 {
@@ -161,8 +160,7 @@ void template_file_print(struct cli *c, const char *file, const struct template_
     cli_print_line(c, json_out_slice(&o));
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading --- */
 
 bool template_file_parse(struct cli *c, const char *file, struct template_file *f)
 {

@@ -37,8 +37,7 @@ void term_measure(struct term *t)
     t->rows = is_known && size.ws_row > 0 ? size.ws_row : 24;
 }
 
-/* --- characters --------------------------------------------------------------------------------
- */
+/* --- characters --- */
 
 /* Takes one character off the front; bytes that are no UTF-8 count as one each. */
 static uint32_t take_char(struct slice *s, size_t *len)
@@ -102,8 +101,7 @@ int term_width(struct slice s)
     return width;
 }
 
-/* --- lines -------------------------------------------------------------------------------------
- */
+/* --- lines --- */
 
 static void put_char(struct term *t, struct slice bytes, uint32_t c)
 {
@@ -183,8 +181,7 @@ bool term_flush(struct term *t)
     return fflush(t->file) == 0 && is_written;
 }
 
-/* --- times -------------------------------------------------------------------------------------
- */
+/* --- times --- */
 
 const char *term_span(int64_t ms, char buf[TERM_AGO_BYTES])
 {
@@ -225,8 +222,7 @@ const char *term_ago(int64_t at_ms, int64_t now_ms, char buf[TERM_AGO_BYTES])
     return buf;
 }
 
-/* --- tables ------------------------------------------------------------------------------------
- */
+/* --- tables --- */
 
 struct table table_new(struct term *t, const struct table_column *columns, size_t column_count)
 {

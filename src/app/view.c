@@ -68,8 +68,7 @@ bool view_is_open(yyjson_val *instance)
     return slice_eq_text(status, "RUNNING") || slice_eq_text(status, "PAUSED");
 }
 
-/* --- the head ----------------------------------------------------------------------------------
- */
+/* --- the head --- */
 
 static void dot(struct term *t)
 {
@@ -138,8 +137,7 @@ static void draw_head(struct term *t, yyjson_val *i, int64_t now_ms)
     term_end_line(t);
 }
 
-/* --- tasks -------------------------------------------------------------------------------------
- */
+/* --- tasks --- */
 
 /* Details follow each other with a dot between them. */
 static void begin_detail(struct term *t, int start)
@@ -221,8 +219,7 @@ static void draw_task(struct term *t, yyjson_val *task, int64_t now_ms, int name
     term_end_line(t);
 }
 
-/* --- stages ------------------------------------------------------------------------------------
- */
+/* --- stages --- */
 
 static int measure_names(yyjson_val *stages)
 {

@@ -15,8 +15,7 @@
 #define RETRY_MS 1000
 #define ENV_COUNT 5
 
-/* --- beginning ---------------------------------------------------------------------------------
- */
+/* --- beginning --- */
 
 static char *make_variable(struct arena *a, const char *name, struct slice value)
 {
@@ -86,8 +85,7 @@ void worker_begin(struct cli *c, struct worker_job *j, yyjson_val *message)
     }
 }
 
-/* --- signs of life -----------------------------------------------------------------------------
- */
+/* --- signs of life --- */
 
 static struct slice token_body(struct worker_job *j, struct json_out *o)
 {
@@ -118,8 +116,7 @@ static void give_sign(struct cli *c, struct worker_job *j, int64_t now_ms)
     j->beat = client_begin(c->client, &r);
 }
 
-/* --- answering ---------------------------------------------------------------------------------
- */
+/* --- answering --- */
 
 /* ExitN, SignalN: what it said last says why. */
 static void fail_by(struct worker_job *j, const char *what, int number)

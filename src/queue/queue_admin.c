@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- the table of queues -----------------------------------------------------------------------
- */
+/* --- the table of queues --- */
 
 bool queue_is_events(struct slice name)
 {
@@ -120,8 +119,7 @@ void queue_free(struct queue_local *q, struct work_queue *w)
     free(w);
 }
 
-/* --- rows --------------------------------------------------------------------------------------
- */
+/* --- rows --- */
 
 static void take_row(struct queue_local *q, struct request *r, const struct store_queue *row)
 {
@@ -224,8 +222,7 @@ bool queue_keep(struct queue_local *q, struct work_queue *w)
     return w->is_stored || w->puts > 0 || put_row(q, w, NULL, NULL);
 }
 
-/* --- what clients do ---------------------------------------------------------------------------
- */
+/* --- what clients do --- */
 
 static bool is_name(struct slice s)
 {
@@ -401,8 +398,7 @@ void queue_drop(struct queue_front *f, struct slice name, queue_front_done *done
     request_submit(q, r, w);
 }
 
-/* --- showing -----------------------------------------------------------------------------------
- */
+/* --- showing --- */
 
 static void show(struct queue_local *q, const struct work_queue *w, struct queue_info *out)
 {

@@ -34,8 +34,7 @@ static enum err take(struct queue_local *q, struct slice queue, struct slice tex
     return r.is_receipt && slice_eq(r.receipt.queue, queue) ? ERR_NONE : ERR_INVALID;
 }
 
-/* --- deleting ----------------------------------------------------------------------------------
- */
+/* --- deleting --- */
 
 struct removal { /* of a task message: until the engine has recorded it */
     struct link link;
@@ -123,8 +122,7 @@ void receipt_remove(struct queue_front *f, struct slice queue, struct slice rece
         done(context, ERR_NONE, SLICE_NONE);
 }
 
-/* --- visibility --------------------------------------------------------------------------------
- */
+/* --- visibility --- */
 
 enum err receipt_set_visibility(struct queue_front *f, struct slice queue, struct slice receipt,
                                 int64_t visibility_ms)

@@ -15,8 +15,7 @@ bool foreign_has_room(const struct queue_local *q, const struct work_queue *w, s
            q->foreign_bytes + bytes <= FOREIGN_BYTES_MAX;
 }
 
-/* --- deleting ----------------------------------------------------------------------------------
- */
+/* --- deleting --- */
 
 /* A page that is being read may still show it: until then it is remembered. */
 void foreign_forget(struct queue_local *q, struct message *m)
@@ -115,8 +114,7 @@ void foreign_purge(struct queue_front *f, struct slice name, queue_front_done *d
     request_submit(q, r, w);
 }
 
-/* --- sending -----------------------------------------------------------------------------------
- */
+/* --- sending --- */
 
 struct sending {
     struct queue_local *q;

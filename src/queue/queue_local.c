@@ -26,8 +26,7 @@ void mark_busy(struct queue_local *q, struct work_queue *w)
         list_append(&q->busy, &w->busy);
 }
 
-/* --- what the engine tells ---------------------------------------------------------------------
- */
+/* --- what the engine tells --- */
 
 /* <0: `a` is an earlier attempt than `b`. */
 static int compare_attempts(const struct queue_message *a, const struct queue_message *b)
@@ -108,8 +107,7 @@ static const struct queue_front_ops front_ops = {.create = queue_create,
                                                  .set_visibility = receipt_set_visibility,
                                                  .peek = poll_peek};
 
-/* --- the round ---------------------------------------------------------------------------------
- */
+/* --- the round --- */
 
 void queue_local_set_time(struct queue_local *q, int64_t now_ms)
 {
@@ -168,8 +166,7 @@ int64_t queue_local_next(const struct queue_local *q)
     return first == NULL ? TIME_NEVER : first->at_ms;
 }
 
-/* --- opening and closing -----------------------------------------------------------------------
- */
+/* --- opening and closing --- */
 
 enum err queue_local_open(const struct queue_local_config *config, struct queue_local **out)
 {

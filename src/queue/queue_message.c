@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- names -------------------------------------------------------------------------------------
- */
+/* --- names --- */
 
 static bool add_piece(struct task_key *key, struct slice s)
 {
@@ -50,8 +49,7 @@ void message_write_id(const struct message *m, char out[HASH_ID_CHARS])
     hash_id(digest, out);
 }
 
-/* --- making and forgetting ---------------------------------------------------------------------
- */
+/* --- making and forgetting --- */
 
 static struct message *make(struct queue_local *q, struct work_queue *w, size_t bytes)
 {
@@ -146,8 +144,7 @@ void message_free(struct queue_local *q, struct message *m)
     free(m);
 }
 
-/* --- states ------------------------------------------------------------------------------------
- */
+/* --- states --- */
 
 static bool is_in_flight(enum message_state s)
 {
@@ -229,8 +226,7 @@ void message_undo_delete(struct queue_local *q, struct message *m)
         message_hide(q, m, m->visible_at_ms);
 }
 
-/* --- receipts ----------------------------------------------------------------------------------
- */
+/* --- receipts --- */
 
 /* A receipt names the message, which receive of it, and this life of the process, so that one from
  * before a restart is not taken for one of now. Lines; the task's name, which may hold anything, is

@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- pages -------------------------------------------------------------------------------------
- */
+/* --- pages --- */
 
 static void wait_a_little(struct queue_local *q, struct work_queue *w)
 {
@@ -103,8 +102,7 @@ void page_top_up(struct queue_local *q, struct work_queue *w)
     request_submit(q, r, w);
 }
 
-/* --- retention ---------------------------------------------------------------------------------
- */
+/* --- retention --- */
 
 static int64_t expires_at(const struct work_queue *w, const struct message *m)
 {

@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- the life of a receive ---------------------------------------------------------------------
- */
+/* --- the life of a receive --- */
 
 static struct slice handle_key(const uint64_t *handle)
 {
@@ -84,8 +83,7 @@ static void give_back_all(struct queue_local *q, struct poll *p)
     }
 }
 
-/* --- handing over ------------------------------------------------------------------------------
- */
+/* --- handing over --- */
 
 static void write_delivery(struct poll_slot *slot)
 {
@@ -167,8 +165,7 @@ static void hand_over(struct queue_local *q, struct poll *p)
     poll_free(q, p);
 }
 
-/* --- picking -----------------------------------------------------------------------------------
- */
+/* --- picking --- */
 
 /* What went away meanwhile or can't be read leaves the pick. */
 static void settle(struct queue_local *q, struct poll *p)
@@ -310,8 +307,7 @@ void poll_serve(struct queue_local *q, struct work_queue *w)
     }
 }
 
-/* --- from outside ------------------------------------------------------------------------------
- */
+/* --- from outside --- */
 
 /* More is in flight than may be, or than memory is granted for. */
 static bool is_full(const struct queue_local *q, const struct work_queue *w)

@@ -18,8 +18,7 @@ static struct slice keep(struct sim *s, const char *format, unsigned long a, uns
     return slice_copy(&s->arena, (struct slice){line, (size_t)len});
 }
 
-/* --- templates: a few stages, random needs, random retries and timeouts ------------------------
- */
+/* --- templates: a few stages, random needs, random retries and timeouts --- */
 
 static void write_task(struct sim *s, struct text *t, unsigned stage, unsigned task)
 {
@@ -84,8 +83,7 @@ void actors_open(struct sim *s)
     s->calm_round = 300 + (unsigned)sim_random(s, 3000);
 }
 
-/* --- sending until answered --------------------------------------------------------------------
- */
+/* --- sending until answered --- */
 
 static void note_instance(struct sim *s, struct slice id)
 {
@@ -170,8 +168,7 @@ void actors_crashed(struct sim *s)
     s->refilled_at_ms = 0;
 }
 
-/* --- workers -----------------------------------------------------------------------------------
- */
+/* --- workers --- */
 
 static struct slice large_output(struct sim *s)
 {
@@ -283,8 +280,7 @@ static void poll_queues(struct sim *s)
     }
 }
 
-/* --- a person and an operator ------------------------------------------------------------------
- */
+/* --- a person and an operator --- */
 
 static void inbox_read(void *context, enum err err, struct slice json)
 {
@@ -352,8 +348,7 @@ static void operate(struct sim *s)
     send(s, e, 0, false);
 }
 
-/* --- the round, and the end --------------------------------------------------------------------
- */
+/* --- the round, and the end --- */
 
 void actors_round(struct sim *s)
 {

@@ -52,8 +52,7 @@ void sim_say(struct sim *s, const char *format, ...)
     va_end(arguments);
 }
 
-/* --- the queue as the engine sees it -----------------------------------------------------------
- */
+/* --- the queue as the engine sees it --- */
 
 static struct sim *sim_of(struct queue *q)
 {
@@ -115,8 +114,7 @@ static void extend(struct queue *q, const struct queue_message *m, int64_t now_m
         known->visible_at_ms = now_ms + 30000;
 }
 
-/* --- lives of the engine -----------------------------------------------------------------------
- */
+/* --- lives of the engine --- */
 
 static void told(void *context, struct slice instance, const struct store_record *r)
 {
@@ -176,8 +174,7 @@ static bool is_dead(struct sim *s)
     return s->is_crashed || flow_start_error(s->flow) != ERR_NONE;
 }
 
-/* --- one seed ----------------------------------------------------------------------------------
- */
+/* --- one seed --- */
 
 static void move_time(struct sim *s)
 {

@@ -25,8 +25,7 @@ const char rig_template[] = "name: pair\n"
                             "    tasks:\n"
                             "      - {name: c, human: {assignee: ann, due: 30m}}\n";
 
-/* --- the store between ---------------------------------------------------------------------------
- */
+/* --- the store between --- */
 
 static void submit(struct store *s, struct store_request *r)
 {
@@ -111,8 +110,7 @@ static void close_nothing(struct store *s)
 
 static const struct store_ops store_ops = {"rig", submit, complete, wake_fd, close_nothing};
 
-/* --- the queue -----------------------------------------------------------------------------------
- */
+/* --- the queue --- */
 
 static unsigned find(const struct queue_message *m)
 {
@@ -159,8 +157,7 @@ static void extend(struct queue *q, const struct queue_message *m, int64_t now_m
 
 static const struct queue_ops queue_ops = {"rig", offer, withdraw, extend};
 
-/* --- lives ---------------------------------------------------------------------------------------
- */
+/* --- lives --- */
 
 static void told(void *context, struct slice instance, const struct store_record *r)
 {
@@ -248,8 +245,7 @@ void rig_wait(int64_t ms)
     CHECK(rig.now_ms == end_ms);
 }
 
-/* --- what tests do -------------------------------------------------------------------------------
- */
+/* --- what tests do --- */
 
 static void take_applied(void *context, const struct flow_applied *answer)
 {

@@ -285,8 +285,7 @@ TEST(a_message_larger_than_the_queue_takes_is_refused)
     queue_rig_close(&t);
 }
 
-/* --- queues ------------------------------------------------------------------------------------
- */
+/* --- queues --- */
 
 TEST(a_queue_made_again_must_be_the_same)
 {

@@ -14,8 +14,7 @@ static void keep(char *out, struct slice s)
     out[s.len] = '\0';
 }
 
-/* --- the engine --------------------------------------------------------------------------------
- */
+/* --- the engine --- */
 
 static void tell_text(const struct rig *t, const struct queue_rig_read *r)
 {
@@ -67,8 +66,7 @@ static void deleted(void *context, const struct queue_message *m, queue_local_de
     reply(reply_context, t->delete_err);
 }
 
-/* --- the rig -----------------------------------------------------------------------------------
- */
+/* --- the rig --- */
 
 static bool fail_writes(void *context, const struct store_request *r, enum err *err,
                         bool *apply_anyway)
@@ -145,8 +143,7 @@ void queue_rig_pass(struct rig *t, int64_t ms)
     queue_rig_settle(t);
 }
 
-/* --- what tests do -----------------------------------------------------------------------------
- */
+/* --- what tests do --- */
 
 struct queue_message queue_rig_name(const struct rig *t, const char *task, int64_t attempt)
 {

@@ -412,5 +412,4 @@ TEST(looking_at_messages_does_not_receive_them)
     queue_rig_close(&t);
 }
 
-/* --- limits ------------------------------------------------------------------------------------
- */
+/* --- limits --- */
