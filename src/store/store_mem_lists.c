@@ -1,5 +1,6 @@
 /* The memory store's reads of what is not an instance or a record: task messages, templates,
  * queues, foreign messages. store_mem_read.c comes here; the rules of that file hold. */
+#include "store/cursor.h"
 #include "store/grow.h"
 #include "store/store_mem_int.h"
 
@@ -27,43 +28,6 @@ static int by_place(const void *a, const void *b)
     return order != 0 ? order : (x->item > y->item) - (x->item < y->item);
 }
 
-/* "at_ms\nitem\ninstance\ntask\nqueue" of the last one given. */
-static enum err read_cursor(struct slice after, struct store_ready *last)
-{
-    struct slice part[5], rest = after;
-
-    *last = (struct store_ready){.queue = SLICE(""),
-                                 .instance = SLICE(""),
-                                 .task = SLICE(""),
-                                 .item = INT64_MIN,
-                                 .at_ms = INT64_MIN};
-    if (after.at == NULL) {
-        return ERR_NONE;
-    }
-    for (int i = 0; i < 5; i++) {
-        if (rest.at == NULL) {
-            return ERR_INVALID;
-        }
-        slice_cut(rest, '\n', &part[i], &rest);
-    }
-    *last = (struct store_ready){.queue = part[4], .instance = part[2], .task = part[3]};
-    return slice_to_int(part[0], &last->at_ms) && slice_to_int(part[1], &last->item) ? ERR_NONE
-                                                                                     : ERR_INVALID;
-}
-
-static struct slice cursor_of(struct arena *a, const struct store_ready *last)
-{
-    struct text t = text_new(a, last->instance.len + last->task.len + last->queue.len + 64);
-
-    text_printf(&t, "%lld\n%lld\n", (long long)last->at_ms, (long long)last->item);
-    text_put(&t, last->instance);
-    text_put_char(&t, '\n');
-    text_put(&t, last->task);
-    text_put_char(&t, '\n');
-    text_put(&t, last->queue);
-    return text_slice(&t);
-}
-
 static void add_ready_of(struct store_request *r, const struct store_row *row, void **items,
                          const struct store_ready *last)
 {
@@ -85,7 +49,7 @@ enum err mem_read_ready(struct store_mem *s, struct store_request *r)
 {
     struct store_ready last;
     void *items = NULL;
-    enum err err = read_cursor(r->after, &last);
+    enum err err = cursor_read_ready(r->after, &last);
 
     if (err != ERR_NONE) {
         return err;
@@ -101,7 +65,7 @@ enum err mem_read_ready(struct store_mem *s, struct store_request *r)
     }
     if (r->limit != 0 && r->ready_count > r->limit) {
         r->ready_count = r->limit;
-        r->next = cursor_of(r->arena, &r->ready[r->limit - 1]);
+        r->next = cursor_of_ready(r->arena, &r->ready[r->limit - 1]);
     }
     return ERR_NONE;
 }

@@ -1,6 +1,7 @@
 /* The reads of the memory store. Results are copies in the request's arena, so that whoever keeps
  * one longer than the arena lives is found out. Orders and cursors are those of the SQLite driver.
  * Nothing here may change what is kept. */
+#include "store/cursor.h"
 #include "store/grow.h"
 #include "store/store_mem_int.h"
 
@@ -169,20 +170,6 @@ static int due_first(const void *a, const void *b)
     return order != 0 ? order : by_number(x->n, y->n);
 }
 
-/* "started_at_ms:n" of the last one given; absent: all come after it. */
-static enum err read_cursor(struct slice after, int64_t *at_ms, int64_t *n)
-{
-    struct slice head, tail;
-
-    *at_ms = *n = INT64_MAX;
-    if (after.at == NULL) {
-        return ERR_NONE;
-    }
-    slice_cut(after, ':', &head, &tail);
-    return tail.at != NULL && slice_to_int(head, at_ms) && slice_to_int(tail, n) ? ERR_NONE
-                                                                                 : ERR_INVALID;
-}
-
 static bool is_after(const struct mem_instance *i, int64_t at_ms, int64_t n)
 {
     return i->row->started_at_ms < at_ms || (i->row->started_at_ms == at_ms && (int64_t)i->n < n);
@@ -194,7 +181,7 @@ static enum err list(struct store_mem *s, struct store_request *r)
         arena_array(r->arena, s->data.instance_count, sizeof(struct mem_instance *));
     uint32_t count = 0;
     int64_t at_ms, n;
-    enum err err = read_cursor(r->after, &at_ms, &n);
+    enum err err = cursor_read_list(r->after, &at_ms, &n);
 
     if (err != ERR_NONE) {
         return err;

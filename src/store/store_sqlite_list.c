@@ -4,6 +4,7 @@
  *
  * A cursor is the sort key of the last element given: what comes or goes meanwhile makes nothing
  * appear twice and nothing be skipped. To callers it is opaque. */
+#include "store/cursor.h"
 #include "store/grow.h"
 #include "store/store_sqlite_int.h"
 
@@ -56,20 +57,6 @@ static char *list_sql(const struct store_request *r, const struct condition *con
     return text_c(&t);
 }
 
-/* ERR_INVALID: not a cursor of ours. Absent: from the newest on. */
-static enum err read_list_cursor(struct slice after, int64_t *at_ms, int64_t *n)
-{
-    struct slice head, tail;
-
-    *at_ms = *n = INT64_MAX;
-    if (after.at == NULL) {
-        return ERR_NONE;
-    }
-    slice_cut(after, ':', &head, &tail);
-    return tail.at != NULL && slice_to_int(head, at_ms) && slice_to_int(tail, n) ? ERR_NONE
-                                                                                 : ERR_INVALID;
-}
-
 static void bind_list(struct query *q, const struct store_request *r,
                       const struct condition *conditions)
 {
@@ -92,7 +79,7 @@ enum err read_list(struct lane *l, struct store_request *r)
     struct condition conditions[CONDITIONS];
     int64_t at_ms, n;
     void *rows = NULL;
-    enum err err = read_list_cursor(r->after, &at_ms, &n);
+    enum err err = cursor_read_list(r->after, &at_ms, &n);
 
     if (err != ERR_NONE) {
         return err;
@@ -118,54 +105,13 @@ enum err read_list(struct lane *l, struct store_request *r)
     return err != ERR_NONE ? err : query_err(&q);
 }
 
-/* --- task messages: at_ms, item, instance, task, queue; a line each --- */
-
-static enum err read_ready_cursor(struct slice after, struct store_ready *last)
-{
-    struct slice part, rest;
-
-    *last = (struct store_ready){.queue = SLICE(""),
-                                 .instance = SLICE(""),
-                                 .task = SLICE(""),
-                                 .item = INT64_MIN,
-                                 .at_ms = INT64_MIN};
-    if (after.at == NULL) {
-        return ERR_NONE;
-    }
-    slice_cut(after, '\n', &part, &rest);
-    if (rest.at == NULL || !slice_to_int(part, &last->at_ms)) {
-        return ERR_INVALID;
-    }
-    slice_cut(rest, '\n', &part, &rest);
-    if (rest.at == NULL || !slice_to_int(part, &last->item)) {
-        return ERR_INVALID;
-    }
-    slice_cut(rest, '\n', &last->instance, &rest);
-    if (rest.at == NULL) {
-        return ERR_INVALID;
-    }
-    slice_cut(rest, '\n', &last->task, &last->queue);
-    return last->queue.at == NULL ? ERR_INVALID : ERR_NONE;
-}
-
-static struct slice ready_cursor(struct arena *a, const struct store_ready *last)
-{
-    struct text t = text_new(a, last->instance.len + last->task.len + last->queue.len + 64);
-
-    text_printf(&t, "%lld\n%lld\n", (long long)last->at_ms, (long long)last->item);
-    text_put(&t, last->instance);
-    text_put_char(&t, '\n');
-    text_put(&t, last->task);
-    text_put_char(&t, '\n');
-    text_put(&t, last->queue);
-    return text_slice(&t);
-}
+/* --- task messages --- */
 
 enum err read_ready(struct lane *l, struct store_request *r)
 {
     struct store_ready last;
     void *items = NULL;
-    enum err err = read_ready_cursor(r->after, &last);
+    enum err err = cursor_read_ready(r->after, &last);
 
     if (err != ERR_NONE) {
         return err;
@@ -179,7 +125,7 @@ enum err read_ready(struct lane *l, struct store_request *r)
     query_int(&q, limit_and_one(r));
     while (query_next(&q)) {
         if (r->limit != 0 && r->ready_count == r->limit) {
-            r->next = ready_cursor(r->arena, &last);
+            r->next = cursor_of_ready(r->arena, &last);
             break;
         }
         struct store_ready *item = grow_one(r->arena, &items, &r->ready_count, sizeof(*item));
