@@ -53,9 +53,6 @@ void http_on_gone(struct http_request *r, void (*gone)(void *context), void *con
 /* Runs `work` with the request's arena guarded: where memory is short, ERR_MEMORY is answered and
  * false returned. The handler is called so; whoever goes on later, in a callback, calls this. */
 bool http_guard(struct http_request *r, void (*work)(void *context), void *context);
-/* The handler's own pointer, e.g. the parsed route. */
-void http_set_data(struct http_request *r, void *data);
-void *http_get_data(const struct http_request *r);
 
 /* Answers. `type` is static; the body is copied. Extra headers are added before with http_add. */
 void http_add(struct http_request *r, const char *name, struct slice value);

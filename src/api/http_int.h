@@ -42,7 +42,7 @@ struct http_request {
     unsigned status;
     struct http_added *added;
     void (*gone)(void *context);
-    void *gone_context, *data;
+    void *gone_context;
     /* of a stream: bytes that wait for the client */
     bool is_stream, is_ending;
     char *out;

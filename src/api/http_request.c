@@ -397,13 +397,3 @@ void http_on_gone(struct http_request *r, void (*gone)(void *context), void *con
         r->server->watched++;
     }
 }
-
-void http_set_data(struct http_request *r, void *data)
-{
-    r->data = data;
-}
-
-void *http_get_data(const struct http_request *r)
-{
-    return r->data;
-}

@@ -153,7 +153,6 @@ void rest_queue_receive(struct rest *x, struct http_request *r, const struct sli
                                                : wait_s < 0   ? -1
                                                               : wait_s * 1000,
                                     .visibility_ms = hide_s < 0 ? -1 : hide_s * 1000,
-                                    .by = rest_actor(r),
                                     .is_connected = is_there,
                                     .reply = take_received,
                                     .context = w};

@@ -34,18 +34,7 @@ static void write_errors(struct json_out *o, const char *name, const struct temp
                          bool is_warning)
 {
     json_key(o, name);
-    json_array(o);
-    for (uint32_t i = 0; report != NULL && i < report->shown_count; i++) {
-        const struct template_error *e = &report->errors[i];
-        if (e->is_warning != is_warning)
-            continue;
-        json_object(o);
-        json_put_number(o, "line", e->line);
-        json_put_number(o, "column", e->column);
-        json_put_string(o, "message", e->message);
-        json_object_end(o);
-    }
-    json_array_end(o);
+    template_report_json(o, report, is_warning);
 }
 
 static const struct template_error *first_error(const struct template_report *report)

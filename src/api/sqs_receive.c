@@ -241,7 +241,6 @@ void sqs_receive_message(struct sqs_call *c)
                               .max = (uint32_t)n[0].value,
                               .wait_ms = milliseconds(&n[1]),
                               .visibility_ms = milliseconds(&n[2]),
-                              .by = http_peer(c->request),
                               .is_connected = is_there,
                               .reply = take_received,
                               .context = w};

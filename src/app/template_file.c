@@ -107,18 +107,7 @@ static void say_report(struct cli *c, const char *file, const struct template_fi
 static void print_report(struct json_out *o, const struct template_report *r, bool is_warning)
 {
     json_key(o, is_warning ? "warnings" : "errors");
-    json_array(o);
-    for (uint32_t i = 0; i < r->shown_count; i++) {
-        const struct template_error *e = &r->errors[i];
-        if (e->is_warning != is_warning)
-            continue;
-        json_object(o);
-        json_put_number(o, "line", e->line);
-        json_put_number(o, "column", e->column);
-        json_put_string(o, "message", e->message);
-        json_object_end(o);
-    }
-    json_array_end(o);
+    template_report_json(o, r, is_warning);
 }
 
 /* Where every error of a program is: the first one of the file. */

@@ -40,14 +40,12 @@
 /* Engine */
 #define RECENT_EVENTS_MAX 256     /* applied event ids an instance remembers */
 #define SNAPSHOT_EVERY 256        /* records between two full states in the chain */
-#define SETTLE_ROUNDS_MAX 100000  /* of one step's fixpoint; reaching it is a bug */
 #define PENDING_EVENTS_MAX 10000  /* waiting for one instance's commit; more is overload */
 #define COMMIT_EVENTS_MAX 64      /* of one instance in one commit */
 #define REPEATS_RECORDED_MAX 16   /* identical duplicates or stales in a row; then counted */
 #define SYS_RECORDS_PER_S_MAX 50  /* arrivals that name no instance; the surplus is counted */
 #define WAKES_PER_ROUND_MAX 256   /* due instances taken per round of the loop */
 #define WAKES_PER_TEMPLATE_MAX 64 /* of those, from one template */
-#define RELAY_GRACE_MS 2000       /* unsent effects of a commit are somebody else's after this */
 #define ROW_FLUSH_MS 200          /* a row is written at most this long after its record */
 #define HEARTBEAT_GRACE_MS 30000  /* least grace of running deadlines after a start */
 #define CACHE_BYTES_MAX (64 * 1024 * 1024) /* instances in memory */

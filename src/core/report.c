@@ -3,7 +3,7 @@
 #include "core/report.h"
 
 #include "base/arena.h"
-#include "base/text.h"
+#include "base/json.h"
 #include "core/limits.h"
 
 #include <stdarg.h>
@@ -128,4 +128,20 @@ const char *report_hint(struct arena *a, const struct suggestion *s)
     text_put_c(&t, report_quote(a, s->best));
     text_put_char(&t, '?');
     return text_c(&t);
+}
+
+void template_report_json(struct json_out *o, const struct template_report *report, bool is_warning)
+{
+    json_array(o);
+    for (uint32_t k = 0; report != NULL && k < report->shown_count; k++) {
+        const struct template_error *e = &report->errors[k];
+        if (e->is_warning != is_warning)
+            continue;
+        json_object(o);
+        json_put_number(o, "line", e->line);
+        json_put_number(o, "column", e->column);
+        json_put_string(o, "message", e->message);
+        json_object_end(o);
+    }
+    json_array_end(o);
 }

@@ -10,6 +10,7 @@
 
 struct expr;   /* core/expr.h */
 struct schema; /* core/schema.h */
+struct json_out;
 
 struct retry {
     uint32_t max_attempts; /* 1: no retry */
@@ -107,6 +108,10 @@ struct slice template_diff(struct arena *a, const struct template *from, const s
 
 /* The JSON Schema of the template language (static text), and "file:line:column: message". */
 struct slice template_schema_json(void);
+/* The errors, or the warnings, of a report (NULL: none) as a JSON array of {line, column, message}.
+ */
+void template_report_json(struct json_out *o, const struct template_report *report,
+                          bool is_warning);
 struct slice template_error_text(struct arena *a, const struct template_error *e);
 
 #endif

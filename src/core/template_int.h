@@ -43,6 +43,9 @@ struct key_rule {
 
 /* Whether v is of this type; reports under the name `what` when it isn't. */
 bool read_type(struct parser *p, const struct doc_value *v, enum doc_type type, const char *what);
+/* Each task of a stage's "tasks", which may be null. */
+void read_tasks(struct parser *p, const struct doc_member *m,
+                void (*parse)(struct parser *p, const struct doc_value *v));
 /* Takes every member of a mapping by its rule (`rules` ends with a NULL name). */
 void read_map(struct parser *p, const struct doc_value *v, const struct key_rule *rules,
               const char *what, void *target);

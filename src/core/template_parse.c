@@ -282,10 +282,7 @@ static void take_stage_name(struct parser *p, const struct doc_member *m, void *
 static void take_tasks(struct parser *p, const struct doc_member *m, void *target)
 {
     (void)target;
-    if (m->value->type == DOC_NULL || !read_type(p, m->value, DOC_LIST, "\"tasks\""))
-        return;
-    for (uint32_t k = 0; k < m->value->count; k++)
-        parse_task(p, m->value->items[k]);
+    read_tasks(p, m, parse_task);
 }
 
 static const struct key_rule stage_rules[] = {

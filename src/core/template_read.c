@@ -235,3 +235,12 @@ const struct schema *read_schema(struct parser *p, const struct doc_member *m)
     struct slice json = read_json(p, m->value);
     return json.at == NULL ? NULL : schema_compile_all(p->arena, json, report_schema, &context);
 }
+
+void read_tasks(struct parser *p, const struct doc_member *m,
+                void (*parse)(struct parser *p, const struct doc_value *v))
+{
+    if (m->value->type == DOC_NULL || !read_type(p, m->value, DOC_LIST, "\"tasks\""))
+        return;
+    for (uint32_t k = 0; k < m->value->count; k++)
+        parse(p, m->value->items[k]);
+}

@@ -33,7 +33,6 @@ struct queue_receive {
     uint32_t max;                        /* 1 to QUEUE_RECEIVES_MAX */
     int64_t wait_ms;                     /* -1: the queue's attribute */
     int64_t visibility_ms;               /* -1: not stated */
-    struct slice by;                     /* who receives, for the record of the answer */
     bool (*is_connected)(void *context); /* asked before a message is handed over */
     queue_front_received *reply;
     void *context;
