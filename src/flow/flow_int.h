@@ -92,7 +92,6 @@ struct entry {
     struct heap_entry wake;
     bool must_load; /* it was in memory: not being able to read it must not forget it */
     bool is_wake_pending, is_flushing, has_ready_rows, is_repeat_due;
-    bool is_row_in_commit;    /* the commit in flight brings a newer row than a flush could */
     uint64_t row_rev;         /* what the row has folded in */
     uint64_t first_dirty_pos; /* of the first record that it has not */
     uint64_t dirty_stamp;     /* order of becoming dirty */

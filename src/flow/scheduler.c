@@ -215,7 +215,7 @@ static void add_row(struct flow *f, struct entry *e, struct encoding *n)
     struct store_request *r = &n->q->r;
     r->rows = arena_alloc(&n->q->arena, sizeof *r->rows);
     supervisor_make_row(f, &n->q->arena, n->c->work, r->rows, &n->payloads);
-    r->rows->had_ready = e->has_ready_rows;
+    r->rows->had_ready = e->has_ready_rows || e->is_flushing; /* whose entries may come before */
     r->row_count = 1;
     n->c->has_row = true;
 }
@@ -261,7 +261,6 @@ static void committed(struct flow *f, struct ask *q)
     struct entry *e = q->entry;
     struct commit *c = q->context;
     e->state = ENTRY_IDLE;
-    e->is_row_in_commit = false;
     if (q->r.err != ERR_NONE)
         e->repeat.unrecorded += c->repeats;
     switch (q->r.err) {
@@ -295,7 +294,6 @@ static void submit(struct flow *f, struct entry *e, struct encoding *n)
     q->entry = e;
     q->context = n->c;
     n->c->after_pos = f->last_pos;
-    e->is_row_in_commit = n->c->has_row;
     e->state = ENTRY_COMMITTING;
     f->stats.commits++;
     f->stats.records += q->r.record_count;

@@ -343,7 +343,7 @@ static void fill(struct flow *f, struct ask *q)
     for (; k != NULL && q->r.row_count < ROWS_PER_WRITE; k = next) {
         next = list_after(&f->dirty, k);
         struct entry *e = LINK_OWNER(k, struct entry, dirty);
-        if (!entry_is_here(e) || e->is_row_in_commit)
+        if (!entry_is_here(e))
             continue;
         e->is_repeat_due = e->repeat.unrecorded > 0;
         entry_run_later(f, e);
