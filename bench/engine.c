@@ -93,7 +93,8 @@ static void extend(struct queue *q, const struct queue_message *m, int64_t now_m
     (void)now_ms;
 }
 
-static const struct queue_ops ops = {"bench", offer, withdraw, extend};
+static const struct queue_ops ops = {
+    .name = "bench", .offer = offer, .withdraw = withdraw, .extend = extend, .is_derived = true};
 
 /* --- events --- */
 

@@ -85,7 +85,11 @@ static enum err open_store(struct drivers *d, const char *store, const char *dat
 enum err drivers_open(const char *store, const char *data, struct drivers **out,
                       char message[DRIVERS_MESSAGE_BYTES])
 {
-    static const struct store_ops ops = {"view", submit, complete, wake_fd, close_view};
+    static const struct store_ops ops = {.name = "view",
+                                         .submit = submit,
+                                         .complete = complete,
+                                         .wake_fd = wake_fd,
+                                         .close = close_view};
     struct drivers *d = calloc(1, sizeof *d);
     if (d == NULL)
         return ERR_MEMORY;

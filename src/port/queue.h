@@ -13,6 +13,7 @@ struct queue_message {
     int64_t item, generation, attempt;
     int64_t visible_at_ms; /* not shown before */
     int64_t visibility_ms; /* how long a receive hides it; 0: the queue's attribute */
+    uint64_t pos;          /* of the record that sent it; 0: not said */
 };
 
 struct queue;
@@ -27,6 +28,13 @@ struct queue_ops {
     void (*withdraw)(struct queue *q, const struct queue_message *m);
     /* A sign of life: hide it for another visibility from now on. */
     void (*extend)(struct queue *q, const struct queue_message *m, int64_t now_ms);
+    /* The lowest `pos` among messages that were offered and are not sent yet; UINT64_MAX: none.
+     * NULL: what is offered is there. */
+    uint64_t (*unsent_pos)(const struct queue *q);
+    /* Messages exist because instances say so: every one is offered again when its instance is
+     * loaded. Else a message is offered once, and again only where nobody knows that it was sent.
+     */
+    bool is_derived;
 };
 
 struct queue { /* the first member of every driver's struct */

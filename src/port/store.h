@@ -36,10 +36,16 @@ enum store_op {
     STORE_QUEUES,       /* all */
     STORE_MESSAGE_PUT,  /* foreign messages, durable when done */
     STORE_MESSAGE_DELETE,
-    STORE_MESSAGES, /* foreign messages of a queue, oldest first */
-    STORE_PURGE,    /* all foreign messages of a queue */
-    STORE_META,     /* insert if absent and read: node name, token keys, … */
-    STORE_BACKUP,   /* a consistent copy into a file */
+    STORE_MESSAGES,  /* foreign messages of a queue, oldest first */
+    STORE_PURGE,     /* all foreign messages of a queue */
+    STORE_META,      /* insert if absent and read: token keys, … */
+    STORE_BACKUP,    /* a consistent copy into a file */
+    STORE_KEY_PUT,   /* an access key, new or changed, durable when done */
+    STORE_KEYS,      /* all access keys */
+    STORE_NODE_PUT,  /* a node says that it lives and how far it is; reads all nodes */
+    STORE_NODE_DROP, /* a node that ended, or whose work others have finished */
+    STORE_EXPIRED,   /* finished instances that were last changed before a time */
+    STORE_REMOVE,    /* an instance whole: its row and its records */
     STORE_OP_COUNT
 };
 
@@ -50,6 +56,9 @@ struct store_row { /* an instance's row; absent texts are NULL */
     int64_t wake_at_ms; /* TIME_NEVER: none */
     bool is_open;       /* at most one open row per (template, key), unless `shares_key` */
     bool shares_key;    /* on_duplicate: start */
+    bool is_unsettled;  /* result of LOAD: a commit that did not come about has left its mark in the
+                           row, which must be written again */
+    struct slice node;  /* result of LOAD and DUE: who wrote it last; absent: not said */
     uint64_t rev;       /* seq of the last record folded in */
     struct slice state;
     const struct store_ready *ready; /* replaces the instance's entries */
@@ -71,6 +80,7 @@ struct store_record {
     struct slice event, verdict; /* copies for columns */
     struct slice bytes;          /* the record's exact bytes */
     uint64_t pos;                /* set by the store: order of arrival, growing */
+    struct slice node;           /* set on reading: whose commit it was; absent: not said */
 };
 
 struct store_payload {
@@ -97,6 +107,18 @@ struct store_message { /* foreign: sent by somebody, not derived from an instanc
     int64_t sent_at_ms, visible_at_ms;
 };
 
+struct store_key { /* an access key: opaque to a store */
+    struct slice id;
+    struct slice body; /* JSON, without the secret itself */
+};
+
+struct store_node { /* a running server that shares the store */
+    struct slice id;
+    struct slice info;   /* JSON for people and for the others; opaque to a store */
+    int64_t seen_at_ms;  /* by the store's clock: when it last said that it lives */
+    uint64_t folded_pos; /* its own records up to here are in rows, and their effects are out */
+};
+
 struct store_filter { /* absent or 0: not asked */
     struct slice template, status, stage, key, business_status;
     int64_t version;
@@ -110,13 +132,17 @@ struct store_request {
     void *owner;         /* the submitter's */
     struct link link;    /* the store's while it has the request */
 
-    struct slice id;  /* instance; template name; queue; meta key; file name (BACKUP) */
-    struct slice key; /* LOAD without id: business key; META: the value to insert (absent: read) */
+    struct slice id;   /* instance; template name; queue; meta key; access key; node; file name
+                          (BACKUP) */
+    struct slice node; /* COMMIT, ROWS: who writes; BEHIND: whose records; absent: all */
+    struct slice key;  /* LOAD without id: business key; META: the value to insert (absent: read) */
     struct slice template; /* LOAD without id: template; absent: any */
-    uint64_t seq;      /* RECORDS: from this one on (0 and 1 alike); BEHIND: from this position */
-    uint64_t pos;      /* FEED: after this position */
-    int64_t at_ms;     /* DUE: due at or before */
-    uint32_t limit;    /* RECORDS FEED LIST DUE READY BEHIND MESSAGES: so many; 0: all */
+    uint64_t seq;          /* RECORDS: from this one on (0 and 1 alike); BEHIND: from this position;
+                              LOAD: up to here it is known, so no row is read, only records beyond */
+    uint64_t pos;          /* FEED: after this position */
+    int64_t at_ms;         /* DUE: due at or before; TEMPLATES: applied at or after; EXPIRED: last
+                              changed before; NODE_DROP: only if it was last seen then (0: anyway) */
+    uint32_t limit;    /* RECORDS FEED LIST DUE READY BEHIND MESSAGES EXPIRED: so many; 0: all */
     bool newest_first; /* RECORDS, FEED: from the end: seq, pos mean "before" (0: the end) */
     struct store_filter filter; /* LIST */
     struct slice after; /* LIST, MESSAGES, READY: cursor of the previous answer; absent: from the
@@ -124,7 +150,8 @@ struct store_request {
 
     /* inputs and results: the count beside each says how many there are */
     struct store_row *rows; /* COMMIT: 0 or 1; ROWS; results of LOAD (0 or 1), LIST (without
-                               state), DUE (id, template, wake_at_ms), BEHIND (id only) */
+                               state), DUE (id, template, wake_at_ms, node), BEHIND (id;
+                               updated_at_ms: the time of the first such record), EXPIRED (id) */
     uint32_t row_count;
     struct store_record *records; /* COMMIT; results of LOAD (after the row's rev), RECORDS, FEED */
     uint32_t record_count;
@@ -142,13 +169,20 @@ struct store_request {
     uint32_t message_count;
     struct store_count *counts; /* result of COUNTS */
     uint32_t count_count;
+    struct store_key *keys; /* KEY_PUT: 1; result of KEYS, in order of id */
+    uint32_t key_count;
+    struct store_node *nodes; /* NODE_PUT: 1 (id, info, folded_pos); its result: all, in order of
+                                 id */
+    uint32_t node_count;
     struct slice next;   /* result of LIST, MESSAGES, READY: cursor to go on; of BEHIND: the
                             position (decimal) to go on from in `seq`; absent: at the end */
     struct slice value;  /* result of META: what is stored; COMMIT's ERR_EXISTS: the id of the
                             open instance that has the key */
     uint64_t folded_pos; /* ROWS: all records up to this position are in rows (0: not said);
                             results of BEHIND */
-    uint64_t last_pos;   /* result of COMMIT (of its last record), FEED, BEHIND: newest position */
+    uint64_t last_pos;   /* result of COMMIT (of its last record), BEHIND: newest position; of FEED:
+                            nothing comes to be at or before this position any more */
+    bool is_row_written; /* result of COMMIT: the row it brought is in the store as well */
 };
 
 struct store_count {
@@ -156,13 +190,24 @@ struct store_count {
     uint64_t count;
 };
 
-/* Errors of single operations:
+/* A store that several nodes share (is_shared): the append decides between them, so what a node has
+ * in memory may be behind, never wrong for long. There a row that a COMMIT brings only reserves the
+ * business key, where it opens an instance; it is written in full by ROWS (is_row_written tells).
+ * Positions are the store's time; records of two nodes may come to be in another order than their
+ * positions, so a reader of FEED goes on from the smaller of what it read last and `last_pos`, and
+ * drops by (instance, seq) what it knows. folded_pos is stated by NODE_PUT, not by ROWS, and BEHIND
+ * reads the records of one node after the position it stated.
+ *
+ * Errors of single operations:
  *   COMMIT     ERR_CONFLICT: a record with this (instance, seq) is there; nothing was written.
  *              ERR_EXISTS: the row would be a second open one for (template, key); nothing written.
  *              Where both hold, ERR_CONFLICT.
  *   ROWS       ERR_EXISTS likewise; `value` names the open one.
+ *   REMOVE     nothing where there is nothing.
+ *   NODE_DROP  ERR_CONFLICT: it was seen again meanwhile, and stays.
  *   LOAD       ERR_NOT_FOUND: neither row nor record. By key it finds the open instance, else the
- *              newest. Records without a row (a chain such as "_sys:NODE"): row_count 0.
+ *              newest. Records without a row (a chain such as "_sys:NODE"): row_count 0. With `seq`
+ *              it is ERR_NONE also where nothing is beyond it.
  *   READY      without id: of all queues, in order of queue, then time.
  *   META       a read of what is not there: ERR_NONE, `value` absent.
  *   BACKUP     ERR_EXISTS: the file is there already.
@@ -182,6 +227,10 @@ struct store_ops {
     int (*wake_fd)(const struct store *s);
     /* Finishes what was submitted, then gives everything back. Uncollected requests are dropped. */
     void (*close)(struct store *s);
+    /* To be added to this machine's wall clock for the store's time, in milliseconds. Any thread.
+     * NULL: they are the same. */
+    int64_t (*offset_ms)(const struct store *s);
+    bool is_shared; /* other nodes write here too */
 };
 
 struct store { /* the first member of every driver's struct */

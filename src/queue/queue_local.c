@@ -92,7 +92,7 @@ static void extend(struct queue *base, const struct queue_message *n, int64_t no
 }
 
 static const struct queue_ops queue_ops = {
-    .name = "built in", .offer = offer, .withdraw = withdraw, .extend = extend};
+    .name = "built in", .offer = offer, .withdraw = withdraw, .extend = extend, .is_derived = true};
 
 static const struct queue_front_ops front_ops = {.create = queue_create,
                                                  .set = queue_set,

@@ -236,6 +236,7 @@ static enum err commit(struct store_mem *s, struct store_request *r)
     keep_payloads(s, r);
     i->row = row != NULL ? row : i->row;
     r->last_pos = s->data.feed_count;
+    r->is_row_written = row != NULL;
     return ERR_NONE;
 }
 

@@ -167,6 +167,7 @@ static enum err commit(struct lane *l, struct store_request *r)
         err = put_payloads(l, r);
     }
     r->last_pos = l->store->last_pos;
+    r->is_row_written = err == ERR_NONE && r->row_count > 0;
     return err;
 }
 

@@ -123,7 +123,11 @@ static void close_nothing(struct store *store)
 
 void faults_open(struct sim *s)
 {
-    static const struct store_ops ops = {"simulated", submit, complete, wake_fd, close_nothing};
+    static const struct store_ops ops = {.name = "simulated",
+                                         .submit = submit,
+                                         .complete = complete,
+                                         .wake_fd = wake_fd,
+                                         .close = close_nothing};
     enum err err = store_mem_open(&s->real);
     assert(err == ERR_NONE);
     s->faulty.ops = &ops;

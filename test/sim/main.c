@@ -290,7 +290,11 @@ static void run_rounds(struct sim *s)
 /* True: the seed passed. */
 static bool run_seed(struct sim *s, uint64_t seed, bool is_verbose)
 {
-    static const struct queue_ops queue_ops = {"simulated", offer, withdraw, extend};
+    static const struct queue_ops queue_ops = {.name = "simulated",
+                                               .offer = offer,
+                                               .withdraw = withdraw,
+                                               .extend = extend,
+                                               .is_derived = true};
     *s = (struct sim){.seed = seed, .rng = seed * 0x9e3779b97f4a7c15U, .is_verbose = is_verbose};
     s->now_ms = SIM_START_MS;
     arena_init(&s->arena, 512u << 20);

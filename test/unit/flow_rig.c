@@ -155,7 +155,8 @@ static void extend(struct queue *q, const struct queue_message *m, int64_t now_m
     rig.extensions++;
 }
 
-static const struct queue_ops queue_ops = {"rig", offer, withdraw, extend};
+static const struct queue_ops queue_ops = {
+    .name = "rig", .offer = offer, .withdraw = withdraw, .extend = extend, .is_derived = true};
 
 /* --- lives --- */
 
