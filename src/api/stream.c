@@ -14,6 +14,7 @@
 #define NEWS_EVERY_MS 20
 #define BUSY_RETRY_MS 100 /* when a client that has not read yet is looked at again */
 #define KEEPALIVE_MS 15000
+#define LOOK_MS 250 /* for what other nodes append, where the store is shared */
 
 struct stream {
     struct link link;
@@ -21,6 +22,8 @@ struct stream {
     struct http_request *request;     /* NULL: its client has gone */
     char *cursor;                     /* NULL: the end of the feed is not known yet */
     char *verdict, *event, *instance; /* what to show; NULL: all */
+    uint64_t said[PAGE_EVENTS];       /* names of events beyond the cursor that were said already */
+    uint32_t said_count;
     int64_t said_at_ms;
     bool is_news, is_reading;
 };
@@ -103,7 +106,10 @@ struct page {
     struct stream *stream;
     struct slice json;
     uint32_t count; /* events in it */
+    uint64_t said[PAGE_EVENTS];
+    uint32_t said_count;
     struct slice next;
+    int64_t next_pos;
     struct text out;
 };
 
@@ -112,15 +118,33 @@ static bool matches(const char *wanted, yyjson_val *record, const char *name)
     return wanted == NULL || slice_eq_text(json_get_text(record, name), wanted);
 }
 
+/* An event beyond the place where the next page begins comes again. */
+static bool was_said(struct page *p, yyjson_val *record)
+{
+    const struct stream *s = p->stream;
+    uint64_t name = slice_hash(json_get_text(record, "instance")) ^
+                    (uint64_t)yyjson_get_sint(json_get(record, "seq")) * 0x9e3779b97f4a7c15U;
+    bool is_again = yyjson_get_sint(json_get(record, "position")) > p->next_pos;
+    if (is_again && p->said_count < PAGE_EVENTS)
+        p->said[p->said_count++] = name;
+    for (uint32_t k = 0; k < s->said_count; k++)
+        if (s->said[k] == name)
+            return true;
+    return false;
+}
+
 static void put_record(struct page *p, yyjson_val *record)
 {
     const struct stream *s = p->stream;
+    int64_t pos = yyjson_get_sint(json_get(record, "position"));
     p->count++;
+    if (was_said(p, record))
+        return;
     if (!matches(s->verdict, record, "verdict") || !matches(s->event, record, "event") ||
         !matches(s->instance, record, "instance"))
         return;
     text_put_c(&p->out, "id: ");
-    text_put(&p->out, json_write(p->out.arena, json_get(record, "position")));
+    text_put_int(&p->out, time_min(pos, p->next_pos)); /* from where nothing is missed */
     text_put_c(&p->out, "\ndata: ");
     text_put(&p->out, json_write(p->out.arena, record));
     text_put_c(&p->out, "\n\n");
@@ -132,6 +156,8 @@ static bool read_page(struct page *p, struct arena *a)
     if (json_read(a, p->json, WORK_BYTES_MAX, 2 * JSON_DEPTH_MAX, NULL, &root) != ERR_NONE)
         return false;
     bool is_seeking = p->stream->cursor == NULL;
+    if (!slice_to_int(json_get_text(root, "next"), &p->next_pos))
+        p->next_pos = 0;
     yyjson_arr_iter it = yyjson_arr_iter_with(json_get(root, "events"));
     for (yyjson_val *record; (record = yyjson_arr_iter_next(&it)) != NULL;) {
         if (is_seeking)
@@ -158,6 +184,8 @@ static void advance(struct page *p)
         free(s->cursor);
         s->cursor = cursor;
     }
+    memcpy(s->said, p->said, sizeof s->said);
+    s->said_count = p->said_count;
     s->is_news |= p->count == PAGE_EVENTS;
     if (p->out.len > 0)
         (void)say(s, text_slice(&p->out));
@@ -234,6 +262,8 @@ void stream_tell(struct rest *x)
 
 static void spread_news(struct rest *x)
 {
+    if (flow_is_shared(x->flow) && x->now_ms >= x->stream_news_at_ms + LOOK_MS)
+        x->is_stream_news = true;
     if (!x->is_stream_news || x->now_ms < x->stream_news_at_ms + NEWS_EVERY_MS)
         return;
     x->is_stream_news = false;
@@ -258,6 +288,8 @@ int64_t stream_next(const struct rest *x)
     int64_t next = TIME_NEVER;
     if (x->streams.count > 0 && x->is_stream_news)
         next = x->stream_news_at_ms + NEWS_EVERY_MS;
+    else if (x->streams.count > 0 && flow_is_shared(x->flow))
+        next = x->stream_news_at_ms + LOOK_MS;
     for (struct link *k = list_first(&x->streams); k != NULL; k = list_after(&x->streams, k)) {
         const struct stream *s = LINK_OWNER(k, struct stream, link);
         if (is_waiting(s) && x->stream_reads < READS_MAX)

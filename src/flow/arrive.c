@@ -258,6 +258,7 @@ void seek(struct flow *f, struct slice text, struct slice template, seek_found *
 struct way {              /* where an arrival goes */
     enum verdict verdict; /* not applied: to the sys chain, with this */
     struct slice why;
+    bool is_template_missing; /* another node may have applied it */
     const struct template *template;
     struct slice id, key; /* of a start */
 };
@@ -340,7 +341,9 @@ static void find_way(struct flow *f, struct arrival *v, struct way *w)
     if (e->template.len == 0)
         return;
     w->template = flow_template(f, e->template, 0);
-    if (w->template == NULL) {
+    if (w->template == NULL && f->is_shared && !v->is_template_sought) {
+        w->is_template_missing = true;
+    } else if (w->template == NULL) {
         w->verdict = VERDICT_UNKNOWN;
         w->why = SLICE("there is no such template");
     } else if (e->kind == EVENT_START) {
@@ -351,14 +354,19 @@ static void find_way(struct flow *f, struct arrival *v, struct way *w)
 static void go(struct flow *f, struct arrival *v, const struct way *w)
 {
     const struct event *e = &v->e;
-    if (w->verdict != VERDICT_APPLIED)
+    if (w->is_template_missing) {
+        v->is_template_sought = true;
+        list_append(&f->template_arrivals, &v->link);
+        catalog_refresh(f);
+    } else if (w->verdict != VERDICT_APPLIED) {
         sys_add(f, v, w->verdict, w->why, SLICE_NONE);
-    else if (e->kind == EVENT_START)
+    } else if (e->kind == EVENT_START) {
         go_start(f, v, w);
-    else if (e->instance.len > 0)
+    } else if (e->instance.len > 0) {
         seek(f, e->instance, SLICE_NONE, found, v);
-    else
+    } else {
         seek(f, e->key, w->template == NULL ? SLICE_NONE : w->template->name, found, v);
+    }
 }
 
 /* What an address takes memory for: the id, the token, the key of a start. False: it is short. */

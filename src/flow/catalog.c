@@ -16,6 +16,7 @@ struct apply {
     struct template *template;
     struct template_report report;
     enum err err;
+    bool is_checking; /* the catalogue was asked to be as new as the store */
     flow_apply_reply *reply;
     void *context;
 };
@@ -140,7 +141,9 @@ static bool keep_actor(struct version *v, struct slice actor)
     return true;
 }
 
-/* --- loading at the start --- */
+/* --- reading: at the start all of them, then what other nodes applied --- */
+
+#define APPLIED_OVERLAP_MS 10000 /* clocks of nodes differ a little, and writes take a while */
 
 static bool is_digest(const struct template *t, struct slice hex)
 {
@@ -148,12 +151,17 @@ static bool is_digest(const struct template *t, struct slice hex)
     return hex_decode(hex, digest, sizeof digest) && memcmp(digest, t->digest, sizeof digest) == 0;
 }
 
+static int64_t count_versions(const struct flow *f, struct slice name)
+{
+    const struct family *family = map_find(&f->families, name);
+    return family == NULL ? 0 : family->count;
+}
+
 static enum err take_stored(struct flow *f, const struct store_template *t)
 {
     struct parsing p;
     enum err err = parse(&p, t->name, t->source);
-    const struct family *family = err == ERR_NONE ? map_find(&f->families, t->name) : NULL;
-    int64_t expected = family == NULL ? 1 : (int64_t)family->count + 1;
+    int64_t expected = err == ERR_NONE ? count_versions(f, t->name) + 1 : 0;
     if (err == ERR_NONE && (t->version != expected || !is_digest(p.template, t->digest_hex)))
         err = ERR_CORRUPT;
     if (err == ERR_NONE) {
@@ -161,8 +169,11 @@ static enum err take_stored(struct flow *f, const struct store_template *t)
         p.version->applied_at_ms = t->applied_at_ms;
         err = keep_actor(p.version, t->applied_by) ? add_version(f, p.version) : ERR_MEMORY;
     }
-    if (err == ERR_NONE)
+    if (err == ERR_NONE) {
+        if (t->applied_at_ms > f->newest_applied_at_ms)
+            f->newest_applied_at_ms = t->applied_at_ms;
         return err;
+    }
     log_line(LOG_ERROR, "flow", "template %.*s version %lld cannot be read: %s", SLICE_ARG(t->name),
              (long long)t->version, err_text(err));
     free_version(p.version);
@@ -184,6 +195,46 @@ void catalog_load(struct flow *f)
         flow_start_step_done(f, ERR_MEMORY);
     else
         ask_submit(f, q);
+}
+
+/* What waits for a template goes on: arrivals, instances, applies. */
+static void go_on(struct flow *f, enum err err)
+{
+    struct link *k;
+    size_t left = f->template_arrivals.count;
+    for (; left > 0 && (k = list_take(&f->template_arrivals)) != NULL; left--) {
+        struct arrival *v = LINK_OWNER(k, struct arrival, link);
+        if (err == ERR_NONE)
+            arrive_again(f, v);
+        else
+            arrival_fail(f, v, err);
+    }
+    for (left = f->template_loads.count; left > 0; left--) {
+        struct entry *e = LINK_OWNER(list_take(&f->template_loads), struct entry, run);
+        e->is_template_sought = err == ERR_NONE;
+        entry_load(f, e);
+    }
+    f->is_catalog_new |= err == ERR_NONE;
+}
+
+static void news_read(struct flow *f, struct ask *q)
+{
+    enum err err = q->r.err;
+    f->is_catalog_asked = false;
+    for (uint32_t k = 0; k < q->r.template_count && err == ERR_NONE; k++)
+        if (q->r.templates[k].version > count_versions(f, q->r.templates[k].name))
+            err = take_stored(f, &q->r.templates[k]);
+    go_on(f, err);
+}
+
+void catalog_refresh(struct flow *f)
+{
+    struct ask *q = f->is_catalog_asked ? NULL : ask_new(f, STORE_TEMPLATES, news_read);
+    if (q == NULL)
+        return; /* the next beat asks again */
+    f->is_catalog_asked = true;
+    q->r.at_ms = f->newest_applied_at_ms - APPLIED_OVERLAP_MS;
+    ask_submit(f, q);
 }
 
 /* --- applying --- */
@@ -249,6 +300,12 @@ static void stored(struct flow *f, struct ask *q)
 {
     struct apply *p = q->context;
     enum err err = q->r.err;
+    if (err == ERR_CONFLICT && f->is_shared) { /* another node had the same number */
+        p->is_checking = false;
+        f->is_applying = false;
+        list_prepend(&f->applies, &p->link);
+        return;
+    }
     if (err == ERR_NONE)
         err = add_version(f, p->version);
     if (err == ERR_NONE)
@@ -317,11 +374,35 @@ static void apply_one(struct flow *f, struct apply *p)
     ask_submit(f, q);
 }
 
+/* Where other nodes apply too, the newest versions are read before the first of those that wait. */
+static bool is_checked(struct flow *f, struct apply *p)
+{
+    if (f->is_shared && !p->is_checking) {
+        p->is_checking = true;
+        f->is_catalog_new = false;
+        catalog_refresh(f);
+    }
+    return !f->is_shared || f->is_catalog_new;
+}
+
+bool catalog_has_work(const struct flow *f)
+{
+    struct link *k = list_first(&f->applies);
+    if (k == NULL || f->is_applying)
+        return false;
+    return !f->is_shared || f->is_catalog_new || !LINK_OWNER(k, struct apply, link)->is_checking;
+}
+
 void catalog_round(struct flow *f)
 {
     struct link *k;
-    while (!f->is_applying && (k = list_take(&f->applies)) != NULL)
-        apply_one(f, LINK_OWNER(k, struct apply, link));
+    while (!f->is_applying && (k = list_first(&f->applies)) != NULL) {
+        struct apply *p = LINK_OWNER(k, struct apply, link);
+        if (!is_checked(f, p))
+            return;
+        list_remove(&f->applies, k);
+        apply_one(f, p);
+    }
 }
 
 void catalog_drop(struct flow *f)

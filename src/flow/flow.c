@@ -116,6 +116,8 @@ enum err flow_open(const struct flow_config *config, struct flow **out)
     if (f->config.cache_bytes_max == 0)
         f->config.cache_bytes_max = CACHE_BYTES_MAX;
     f->rng = config->seed;
+    f->is_shared = config->store->ops->is_shared;
+    f->unoffered_pos = UINT64_MAX;
     arena_init(&f->scratch, SCRATCH_BYTES_MAX);
     arena_init(&f->own, EVENT_BYTES_MAX);
     map_init(&f->families, flow_random(f));
@@ -125,12 +127,21 @@ enum err flow_open(const struct flow_config *config, struct flow **out)
     map_init(&f->far_wakes, flow_random(f));
     map_init(&f->places, flow_random(f));
     heap_init(&f->wakes);
-    struct list *const lists[] = {&f->applies,       &f->run,        &f->lru,
-                                  &f->dirty,         &f->asks,       &f->sys_pending,
-                                  &f->flush_waiters, &f->spare_asks, &f->spare_arrivals};
+    struct list *const lists[] = {&f->applies,
+                                  &f->run,
+                                  &f->lru,
+                                  &f->dirty,
+                                  &f->asks,
+                                  &f->sys_pending,
+                                  &f->flush_waiters,
+                                  &f->spare_asks,
+                                  &f->spare_arrivals,
+                                  &f->committing,
+                                  &f->template_arrivals,
+                                  &f->template_loads};
     for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
         list_init(lists[k]);
-    if (!name_within(f)) {
+    if (!name_within(f) || cluster_open(f) != ERR_NONE) {
         flow_close(f);
         return ERR_MEMORY;
     }
@@ -161,12 +172,13 @@ enum err flow_start_error(const struct flow *f)
 }
 
 /* Until it is read, what the row lacks counts as dirty: nothing may be stated beyond it. */
-static enum err read_behind_one(struct flow *f, struct slice id, uint64_t folded_pos)
+static enum err read_behind_one(struct flow *f, const struct store_row *row, uint64_t folded_pos)
 {
-    struct entry *e = entry_get(f, id);
+    struct entry *e = entry_get(f, row->id);
     if (e == NULL)
         return ERR_MEMORY;
     e->must_load = true;
+    e->unsent_from_ms = time_min(e->unsent_from_ms, row->updated_at_ms);
     supervisor_dirty(f, e, folded_pos + 1);
     return ERR_NONE;
 }
@@ -179,7 +191,7 @@ static void behind_read(struct flow *f, struct ask *q)
     f->stated_pos = q->r.folded_pos;
     for (uint32_t k = 0; k < q->r.row_count && err == ERR_NONE; k++)
         if (!slice_has_prefix(q->r.rows[k].id, SLICE("_sys:")))
-            err = read_behind_one(f, q->r.rows[k].id, q->r.folded_pos);
+            err = read_behind_one(f, &q->r.rows[k], q->r.folded_pos);
     if (q->r.last_pos > f->last_pos)
         f->last_pos = q->r.last_pos;
     int64_t from = 0;
@@ -194,8 +206,13 @@ static void behind_read(struct flow *f, struct ask *q)
     ask_submit(f, more);
 }
 
+/* In a shared store each node's beat says how far it is: cluster.c. */
 static void read_behind(struct flow *f)
 {
+    if (f->is_shared) {
+        cluster_start(f);
+        return;
+    }
     struct ask *q = ask_new(f, STORE_BEHIND, behind_read);
     if (q == NULL) {
         flow_start_step_done(f, ERR_MEMORY);
@@ -252,8 +269,8 @@ void flow_start_step_done(struct flow *f, enum err err)
     if (f->start_step == sizeof steps / sizeof *steps) {
         f->state = FLOW_READY;
         f->window_next_ms = f->now_ms;
-        f->grace_from_ms =
-            f->last_pos > 0 ? f->now_ms : 0; /* nothing was missed before the first */
+        bool is_missed = f->is_shared ? !cluster_has_peers(f) : f->last_pos > 0;
+        f->grace_from_ms = is_missed ? f->now_ms : 0;
         return;
     }
     steps[f->start_step++](f);
@@ -283,6 +300,7 @@ void flow_round(struct flow *f, int64_t now_ms)
     if (now_ms > f->now_ms)
         f->now_ms = now_ms;
     collect(f);
+    cluster_round(f);
     if (f->state == FLOW_STARTING)
         return;
     catalog_round(f);
@@ -294,12 +312,11 @@ void flow_round(struct flow *f, int64_t now_ms)
 
 int64_t flow_next(const struct flow *f)
 {
-    int64_t at_ms = supervisor_next(f);
-    bool has_work = list_first(&f->run) != NULL ||
-                    (list_first(&f->applies) != NULL && !f->is_applying) ||
+    int64_t at_ms = time_min(supervisor_next(f), cluster_next(f));
+    bool has_work = list_first(&f->run) != NULL || catalog_has_work(f) ||
                     (list_first(&f->sys_pending) != NULL && !f->is_sys_committing);
     if (f->state == FLOW_STARTING)
-        return TIME_NEVER;
+        return cluster_next(f);
     return has_work ? f->now_ms : at_ms;
 }
 
@@ -312,7 +329,7 @@ void flow_drain(struct flow *f)
 bool flow_is_idle(const struct flow *f)
 {
     return list_first(&f->asks) == NULL && supervisor_is_idle(f) && f->arrivals_in_flight == 0 &&
-           !f->is_applying;
+           !f->is_applying && cluster_has_left(f);
 }
 
 /* --- closing --- */
@@ -361,6 +378,7 @@ void flow_close(struct flow *f)
         entry_drop(f, e);
     }
     supervisor_drop(f);
+    cluster_drop(f);
     catalog_drop(f);
     messages_drop(f);
     map_drop(&f->entries);

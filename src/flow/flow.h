@@ -20,7 +20,9 @@ struct flow;
 struct flow_config {
     struct store *store;
     struct queue *queue; /* where messages are offered; may be set later by flow_set_queue */
-    struct slice node;   /* this node's name: its chain is "_sys:NODE" */
+    struct slice node;   /* this node's name: its chain is "_sys:NODE". Where nodes share a store it
+                            differs from start to start */
+    struct slice info;   /* what the others may know of this node: a JSON object with "queue" */
     uint64_t seed;       /* of hash tables and generated ids; random in production */
     uint8_t fresh_key[SHA256_BYTES]; /* the tokens' key if the store has none yet; random */
     size_t cache_bytes_max;          /* 0: CACHE_BYTES_MAX */
@@ -133,11 +135,22 @@ void flow_message(struct flow *f, const struct queue_message *m, flow_message_re
 typedef void flow_refill_reply(void *context, enum err err, bool has_more);
 void flow_refill(struct flow *f, struct slice queue, flow_refill_reply *reply, void *context);
 
+/* The nodes that share the store, this one among them; how many there are. Texts are valid until
+ * the next round. */
+struct flow_node {
+    struct slice id, info;
+    int64_t seen_at_ms;
+    bool is_alive;
+};
+bool flow_is_shared(const struct flow *f); /* others append to the store as well */
+size_t flow_nodes(const struct flow *f, struct flow_node *out, size_t max);
+
 struct flow_stats {
     uint64_t events_by_verdict[VERDICT_COUNT];
     uint64_t commits, records, conflicts, loads, rows_written;
     size_t cached_instances, cached_bytes, waiting_events, dirty_rows;
     int64_t next_wake_at_ms;
+    uint64_t taken_over; /* instances whose wake-up or unfinished work was another node's */
 };
 void flow_get_stats(const struct flow *f, struct flow_stats *out);
 const struct token_keys *flow_token_keys(const struct flow *f);

@@ -1,9 +1,10 @@
 /* Inside the engine: what its files share. One thread; nothing here is seen from outside flow/.
  *
  * - flow.c: opens, starts, drives, ends; arrive.c: events in, which instance is meant
- * - catalog.c: templates in memory; entry.c: the cache of instances
+ * - catalog.c: templates in memory; entry.c, load.c: the cache of instances
  * - scheduler.c: step and commit; relay.c: after the commit, tell everybody
  * - supervisor.c: due wake-ups, rows behind; sys.c: arrivals that name no instance
+ * - cluster.c: other nodes at the same store, and the work of one that died
  * - messages.c: what the queue asks; apart.c: values stored apart; query*.c: reads */
 #ifndef SWM_FLOW_FLOW_INT_H
 #define SWM_FLOW_FLOW_INT_H
@@ -39,6 +40,13 @@ struct ask *ask_new(struct flow *f, enum store_op op, ask_done *done); /* NULL: 
 void ask_submit(struct flow *f, struct ask *q);
 void ask_free(struct ask *q);
 
+/* What waits until an entry is loaded, for example a read; called with NULL where there is none. */
+struct visit {
+    struct link link;
+    void (*run)(struct flow *f, struct visit *v, struct entry *e, enum err err);
+    uint64_t stamp; /* of a flush: what became dirty up to here must be written */
+};
+
 /* --- an event on its way --- */
 
 struct arrival {
@@ -50,6 +58,8 @@ struct arrival {
     struct outcome out; /* in the sys chain: its verdict */
     struct slice data;  /* there: what came, as JSON */
     void (*own_done)(struct flow *f, void *context, enum err err); /* there: no sender to answer */
+    struct visit row_wait;          /* for the row of the instance that had the key of a start */
+    bool is_template_sought;        /* the catalogue was read again for it */
     bool is_forwarded;              /* a start that another instance's key sent to that instance */
     bool is_key_tried;              /* what names the instance was looked up as an id first */
     char blocked_by[HASH_ID_CHARS]; /* a reopening that another open instance forbids: its id */
@@ -62,13 +72,6 @@ enum entry_state {
     ENTRY_IDLE,       /* `i` is what the store has */
     ENTRY_COMMITTING, /* one commit is in flight */
     ENTRY_BROKEN,     /* it could not be read again after a failed commit; that is tried on */
-};
-
-/* What waits until an entry is loaded, for example a read; called with NULL where there is none. */
-struct visit {
-    struct link link;
-    void (*run)(struct flow *f, struct visit *v, struct entry *e, enum err err);
-    uint64_t stamp; /* of a flush: what became dirty up to here must be written */
 };
 
 struct repeat { /* identical verdicts in a row that are counted, not recorded one by one */
@@ -91,6 +94,13 @@ struct entry {
     struct link run, lru, dirty; /* to be stepped; unused for longest; to be written behind */
     struct heap_entry wake;
     bool must_load; /* it was in memory: not being able to read it must not forget it */
+    bool is_ours;   /* this node made the last record that is known, or took the instance over: it
+                       wakes it. Always where the store is not shared */
+    bool is_taken;  /* over from another node; until it has been read */
+    bool is_in_conflict;     /* its last commit was not the first */
+    bool is_template_sought; /* the catalogue was read again for it */
+    int64_t checked_at_ms;   /* when it was as new as the store */
+    int64_t unsent_from_ms;  /* messages sent from then on may not be out; TIME_NEVER: all are */
     bool is_wake_pending, is_flushing, has_ready_rows, is_repeat_due;
     uint64_t row_rev;         /* what the row has folded in */
     uint64_t first_dirty_pos; /* of the first record that it has not */
@@ -164,10 +174,20 @@ struct flow {
 
     uint64_t last_pos;
     uint64_t stated_pos;             /* up to here the store knows that rows have everything */
+    uint64_t idle_pos;               /* up to here nothing was left to do when all was done */
+    uint64_t unoffered_pos;          /* lowest whose message the queue once had no memory for */
+    struct list committing;          /* commits in flight, oldest first */
     uint64_t stamps, flushing_stamp; /* of what became dirty; the first of what is being written */
+    uint64_t flushing_pos;           /* likewise: the first record that those rows lack */
     bool is_flushing;
     int64_t flush_after_ms;
     struct list flush_waiters; /* visits that run when every row is written */
+
+    bool is_shared; /* other nodes write to the store */
+    struct cluster *cluster;
+    bool is_catalog_asked, is_catalog_new;
+    int64_t newest_applied_at_ms;
+    struct list template_arrivals, template_loads; /* wait for the catalogue to be read again */
 
     uint64_t arrivals_in_flight;
     struct list asks;                       /* in flight */
@@ -184,12 +204,14 @@ struct entry *entry_find(const struct flow *f, struct slice id);
 struct entry *entry_get(struct flow *f, struct slice id);
 /* A blank entry for a start that may be the first; not loaded. NULL: memory is short. */
 struct entry *entry_new_blank(struct flow *f, struct slice id, const struct template *t);
-void entry_load(struct flow *f, struct entry *e);
+void entry_close_key(struct flow *f, struct entry *e); /* it holds its key no more */
+
 void entry_drop(struct flow *f, struct entry *e); /* from memory; nothing may wait for it */
-/* Forgets what is cached and loads again; what waits goes on waiting. */
-void entry_reload(struct flow *f, struct entry *e);
-bool entry_is_here(const struct entry *e); /* its state is known and it exists */
+bool entry_is_here(const struct entry *e);        /* its state is known and it exists */
 void entry_visit(struct flow *f, struct entry *e, struct visit *v);
+bool entry_is_fresh(const struct flow *f,
+                    const struct entry *e); /* here, and as new as the store */
+void entry_visit_fresh(struct flow *f, struct entry *e, struct visit *v); /* as new as the store */
 void entry_touch(struct flow *f, struct entry *e);
 void entry_run_later(struct flow *f, struct entry *e);
 void entry_set_open(struct flow *f, struct entry *e); /* keeps the map of open keys true */
@@ -198,6 +220,18 @@ void entry_count(struct flow *f, struct entry *e); /* its arena has grown or shr
 /* It has nothing to do now: runs on when something waits, goes when it is of no instance. */
 void entry_rest(struct flow *f, struct entry *e);
 void entry_shrink_cache(struct flow *f);
+
+/* load.c */
+void entry_load(struct flow *f, struct entry *e);
+/* Reads what other nodes appended; what waits goes on waiting. The entry is idle, with an instance.
+ */
+void entry_refresh(struct flow *f, struct entry *e);
+bool entry_is_stale(const struct flow *f, const struct entry *e);
+/* It is this node's to wake, to write and to send, from when it is loaded or its commit is through:
+ * what was sent from `unsent_from_ms` on is sent again (TIME_NEVER: nothing). */
+void entry_take_over(struct flow *f, struct entry *e, int64_t unsent_from_ms);
+/* Forgets what is cached and loads again; what waits goes on waiting. */
+void entry_reload(struct flow *f, struct entry *e);
 
 /* arrive.c */
 struct arrival *arrival_new(struct flow *f, const struct event *e, flow_reply *reply,
@@ -222,7 +256,8 @@ void seek_by_key(struct flow *f, struct slice text, struct slice template, seek_
 void scheduler_run(struct flow *f, struct entry *e);
 
 /* relay.c */
-struct commit { /* one commit of one instance in flight, in the arena of its question */
+struct commit {       /* one commit of one instance in flight, in the arena of its question */
+    struct link link; /* among those in flight */
     struct arena *arena;
     struct instance *work;
     struct arrival **arrivals;
@@ -238,7 +273,10 @@ void relay_committed(struct flow *f, struct entry *e, struct commit *c, struct a
 /* Nothing of the commit is stored: signs of life are passed on, senders answered. */
 void relay_unstored(struct flow *f, struct entry *e, const struct commit *c);
 int64_t relay_visibility_ms(const struct task *t); /* 0: the template does not state one */
-void relay_offer_all(struct flow *f, const struct instance *i);
+/* An instance has come into memory: its messages are offered where the queue derives them, else
+ * those that may not be out. */
+void relay_loaded(struct flow *f, struct entry *e);
+uint64_t relay_unsent_pos(const struct flow *f); /* lowest of what is offered and not sent */
 
 /* supervisor.c */
 void supervisor_note(struct flow *f, struct entry *e); /* its wake-up time may have changed */
@@ -246,6 +284,10 @@ void supervisor_dirty(struct flow *f, struct entry *e, uint64_t first_pos);
 void supervisor_round(struct flow *f);
 int64_t supervisor_next(const struct flow *f);
 bool supervisor_is_idle(const struct flow *f); /* nothing is left to be written behind */
+/* This node's records up to here are in rows and their messages are out. */
+uint64_t supervisor_done_pos(const struct flow *f);
+/* A wake-up of an instance that is not in memory. */
+void supervisor_add_far(struct flow *f, struct slice id, int64_t at_ms);
 /* Runs `v` once every row is as new as what was acknowledged. */
 void supervisor_flush(struct flow *f, struct visit *v);
 void supervisor_make_row(struct flow *f, struct arena *a, const struct instance *i,
@@ -276,12 +318,24 @@ void sys_round(struct flow *f);
 void sys_load(struct flow *f);
 void sys_drop(struct flow *f);
 
+/* cluster.c: nothing to do where the store is not shared */
+enum err cluster_open(struct flow *f) MUST_USE;
+void cluster_start(struct flow *f); /* a step of the start */
+void cluster_round(struct flow *f);
+int64_t cluster_next(const struct flow *f);
+bool cluster_has_peers(const struct flow *f); /* other nodes that live */
+bool cluster_has_left(const struct flow *f);  /* draining: the others know */
+void cluster_drop(struct flow *f);
+
 /* messages.c */
 void messages_drop(struct flow *f);
 
 /* catalog.c */
 void catalog_load(struct flow *f);
+/* Reads versions that other nodes applied; then what waits for a template goes on. */
+void catalog_refresh(struct flow *f);
 void catalog_round(struct flow *f);
+bool catalog_has_work(const struct flow *f);
 void catalog_drop(struct flow *f);
 
 void flow_start_step_done(struct flow *f, enum err err);

@@ -185,6 +185,14 @@ static void put_feed_record(struct query *q, const struct store_record *stored)
     json_object_end(&q->out);
 }
 
+/* Where the next page begins. Where nodes share the store, what another one appended may still come
+ * to be before the last of these: then some are read twice rather than one never. */
+static uint64_t next_pos(const struct query *q, const struct store_request *r)
+{
+    uint64_t last = r->records[r->record_count - 1].pos;
+    return q->q.newest_first || last <= r->last_pos ? last : r->last_pos;
+}
+
 static void put_feed(struct query *q, void *argument)
 {
     const struct store_request *r = argument;
@@ -198,7 +206,7 @@ static void put_feed(struct query *q, void *argument)
     q->f->scratch.edge = NULL;
     json_array_end(&q->out);
     if (r->record_count > 0)
-        text_put_int(&next, (int64_t)r->records[r->record_count - 1].pos);
+        text_put_int(&next, (int64_t)next_pos(q, r));
     else
         text_put(&next, q->q.after);
     json_put_string(&q->out, "next", text_slice(&next));
@@ -307,7 +315,7 @@ static void sought(struct flow *f, void *context, struct entry *e, enum err err,
 {
     struct query *q = context;
     if (e != NULL && query_guard(q, keep_id, &e->id))
-        entry_visit(f, e, &q->visit);
+        entry_visit_fresh(f, e, &q->visit);
     else
         query_answer(q, e != NULL ? ERR_MEMORY : err, why);
 }

@@ -64,10 +64,9 @@ static void describe_next(struct query *q)
             query_answer(q, ERR_MEMORY, SLICE_NONE);
             return;
         }
-        bool is_here = e->state != ENTRY_LOADING && e->i != NULL && e->i->seq > 0;
-        if (!is_here) {
+        if (!entry_is_fresh(q->f, e)) {
             q->visit.run = described;
-            entry_visit(q->f, e, &q->visit);
+            entry_visit_fresh(q->f, e, &q->visit);
             return;
         }
         if (!query_guard(q, put_task, e->i)) {

@@ -107,7 +107,7 @@ static void walked(struct walk *w, enum err err)
         struct entry *e = entry_get(q->f, w->id);
         q->visit.run = present_loaded;
         if (e != NULL) {
-            entry_visit(q->f, e, &q->visit);
+            entry_visit_fresh(q->f, e, &q->visit);
             return;
         }
         err = ERR_MEMORY;
@@ -224,7 +224,7 @@ static void next_instance(struct query *q)
         if (e == NULL)
             query_answer(q, ERR_MEMORY, SLICE_NONE);
         else
-            entry_visit(q->f, e, &q->visit);
+            entry_visit_fresh(q->f, e, &q->visit);
     } else if (q->cursor.len > 0) {
         read_page(q);
     } else if (!q->is_sys_done) {

@@ -28,20 +28,47 @@ static struct queue_message message_of(const struct instance *i, uint32_t task)
     return m;
 }
 
-static void offer(struct flow *f, const struct instance *i, uint32_t task)
+/* False: the queue could not take the name of the message. */
+static bool offer(struct flow *f, const struct instance *i, uint32_t task, uint64_t pos)
 {
     struct queue_message m = message_of(i, task);
     if (!instance_has_message(i, task) || f->config.queue == NULL)
-        return;
-    if (f->config.queue->ops->offer(f->config.queue, &m) != ERR_NONE)
-        log_line(LOG_WARN, "flow", "memory is short: a message of %.*s waits in the store",
-                 SLICE_ARG(i->id));
+        return true;
+    m.pos = pos;
+    if (f->config.queue->ops->offer(f->config.queue, &m) == ERR_NONE)
+        return true;
+    log_line(LOG_WARN, "flow", "memory is short: a message of %.*s waits in the store",
+             SLICE_ARG(i->id));
+    return false;
 }
 
-void relay_offer_all(struct flow *f, const struct instance *i)
+static bool is_derived(const struct flow *f)
 {
-    for (uint32_t k = 0; k < i->template->task_count; k++)
-        offer(f, i, k);
+    return f->config.queue != NULL && f->config.queue->ops->is_derived;
+}
+
+uint64_t relay_unsent_pos(const struct flow *f)
+{
+    bool can_lag = f->config.queue != NULL && f->config.queue->ops->unsent_pos != NULL;
+    uint64_t pos = can_lag ? f->config.queue->ops->unsent_pos(f->config.queue) : UINT64_MAX;
+    return pos < f->unoffered_pos ? pos : f->unoffered_pos;
+}
+
+/* A task that a worker has begun was sent. */
+static bool may_be_unsent(const struct entry *e, uint32_t task)
+{
+    const struct task_state *s = &e->i->tasks[task];
+    return s->status == TASK_SCHEDULED && s->sent_at_ms >= e->unsent_from_ms;
+}
+
+void relay_loaded(struct flow *f, struct entry *e)
+{
+    bool is_all = true;
+    for (uint32_t k = 0; k < e->i->template->task_count; k++)
+        if (is_derived(f) || may_be_unsent(e, k))
+            is_all &= offer(f, e->i, k, f->last_pos + 1);
+    if (is_all || is_derived(f)) /* a derived queue reads its window again */
+        e->unsent_from_ms = TIME_NEVER;
 }
 
 /* What a step withdrew is whatever the cached state, still as it was, has out. */
@@ -59,6 +86,16 @@ static void extend(struct flow *f, const struct instance *i, uint32_t task)
         f->config.queue->ops->extend(f->config.queue, &m, f->now_ms);
 }
 
+static void send(struct flow *f, struct entry *e, uint32_t task, uint64_t pos)
+{
+    int64_t sent_at_ms = e->i->tasks[task].sent_at_ms;
+    if (offer(f, e->i, task, pos) || is_derived(f))
+        return;
+    e->unsent_from_ms = time_min(e->unsent_from_ms, sent_at_ms);
+    if (pos < f->unoffered_pos)
+        f->unoffered_pos = pos;
+}
+
 static void relay_before(struct flow *f, struct entry *e, const struct outcome *o)
 {
     for (uint32_t k = 0; k < o->effect_count; k++)
@@ -66,11 +103,11 @@ static void relay_before(struct flow *f, struct entry *e, const struct outcome *
             withdraw(f, e->i, o->effects[k].task);
 }
 
-static void relay_after(struct flow *f, struct entry *e, const struct outcome *o)
+static void relay_after(struct flow *f, struct entry *e, const struct outcome *o, uint64_t pos)
 {
     for (uint32_t k = 0; k < o->effect_count; k++) {
         if (o->effects[k].kind == EFFECT_SEND)
-            offer(f, e->i, o->effects[k].task);
+            send(f, e, o->effects[k].task, pos);
         else if (o->effects[k].kind == EFFECT_EXTEND)
             extend(f, e->i, o->effects[k].task);
     }
@@ -136,7 +173,7 @@ void relay_unstored(struct flow *f, struct entry *e, const struct commit *c)
 {
     for (uint32_t k = 0; k < c->count; k++)
         if (c->seqs[k] == 0)
-            relay_after(f, e, &c->outcomes[k]);
+            relay_after(f, e, &c->outcomes[k], f->last_pos + 1);
     for (uint32_t k = 0; k < c->count; k++)
         answer(f, e, c, k);
 }
@@ -148,7 +185,7 @@ static void tell(struct flow *f, struct entry *e, const struct ask *q)
 }
 
 /* Memory can run short while the cache takes the changes; the store has them, so it is asked. */
-static bool move_on(struct flow *f, struct entry *e, struct commit *c)
+static bool move_on(struct flow *f, struct entry *e, struct commit *c, uint64_t pos)
 {
     jmp_buf edge;
     e->arena.edge = &edge;
@@ -161,7 +198,7 @@ static bool move_on(struct flow *f, struct entry *e, struct commit *c)
         relay_before(f, e, &c->outcomes[k]);
         if (c->seqs[k] > 0)
             apply(e, &c->outcomes[k]);
-        relay_after(f, e, &c->outcomes[k]);
+        relay_after(f, e, &c->outcomes[k], pos);
     }
     take_head(e->i, c->work);
     collect_garbage(f, e);
@@ -183,9 +220,15 @@ void relay_committed(struct flow *f, struct entry *e, struct commit *c, struct a
     uint64_t first_pos = q->r.last_pos - q->r.record_count + 1;
     if (q->r.last_pos > f->last_pos)
         f->last_pos = q->r.last_pos;
-    bool is_known = move_on(f, e, c);
+    bool is_known = move_on(f, e, c, first_pos);
     entry_count(f, e);
-    if (c->has_row) {
+    e->is_ours = true;
+    e->is_in_conflict = false;
+    e->checked_at_ms = f->now_ms;
+    if (is_known && e->is_taken)
+        relay_loaded(f, e);
+    e->is_taken = e->is_taken && !is_known;
+    if (q->r.is_row_written) {
         e->row_rev = c->work->seq;
         e->has_ready_rows = q->r.rows[0].ready_count > 0;
         list_remove(&f->dirty, &e->dirty);

@@ -261,6 +261,7 @@ static void committed(struct flow *f, struct ask *q)
     struct entry *e = q->entry;
     struct commit *c = q->context;
     e->state = ENTRY_IDLE;
+    list_remove(&f->committing, &c->link);
     if (q->r.err != ERR_NONE)
         e->repeat.unrecorded += c->repeats;
     switch (q->r.err) {
@@ -270,7 +271,11 @@ static void committed(struct flow *f, struct ask *q)
     case ERR_CONFLICT:
         f->stats.conflicts++;
         put_back(e, c);
-        entry_reload(f, e);
+        e->is_in_conflict = true;
+        if (f->is_shared && e->i->seq > 0)
+            entry_refresh(f, e);
+        else
+            entry_reload(f, e);
         break;
     case ERR_EXISTS:
         redirect(f, e, c, q->r.value);
@@ -294,6 +299,7 @@ static void submit(struct flow *f, struct entry *e, struct encoding *n)
     q->entry = e;
     q->context = n->c;
     n->c->after_pos = f->last_pos;
+    list_append(&f->committing, &n->c->link);
     e->state = ENTRY_COMMITTING;
     f->stats.commits++;
     f->stats.records += q->r.record_count;
@@ -390,11 +396,37 @@ static bool prepare(struct flow *f, struct entry *e, struct encoding *n)
     return true;
 }
 
+static void row_is_written(struct flow *f, struct visit *w, struct entry *e, enum err err)
+{
+    struct arrival *v = LINK_OWNER(w, struct arrival, row_wait);
+    (void)e;
+    if (err == ERR_NONE)
+        arrive_again(f, v);
+    else
+        arrival_fail(f, v, err);
+}
+
+/* The row of this instance, which has ended, still holds the key that a start wants. */
+static void start_after_row(struct flow *f, struct entry *e, struct arrival *v)
+{
+    if (!f->is_shared) {
+        arrive_again(f, v); /* the commit that ended it has written its row */
+        return;
+    }
+    supervisor_dirty(f, e, f->last_pos + 1);
+    v->row_wait = (struct visit){.run = row_is_written};
+    supervisor_flush(f, &v->row_wait);
+}
+
 void scheduler_run(struct flow *f, struct entry *e)
 {
     struct encoding n;
     struct link *k;
     assert(e->state == ENTRY_IDLE);
+    if (entry_is_stale(f, e)) {
+        entry_refresh(f, e);
+        return;
+    }
     if (!open_commit(f, &n, e)) {
         entry_run_later(f, e); /* memory is short: tried again in the next round */
         return;
@@ -406,5 +438,5 @@ void scheduler_run(struct flow *f, struct entry *e)
     else
         answer_now(f, e, &n);
     while ((k = list_take(&n.again)) != NULL)
-        arrive_again(f, LINK_OWNER(k, struct arrival, link));
+        start_after_row(f, e, LINK_OWNER(k, struct arrival, link));
 }

@@ -13,6 +13,7 @@
 #define FLUSH_RETRY_MS 1000 /* after a failed write: the disk may be full */
 #define FLUSH_AGAIN_MS 5    /* when all that is dirty has a commit or a load in flight */
 #define STATE_EVERY 1000    /* records; where rows end is stated so often even if none is behind */
+#define OFFER_AGAIN_MS 1000 /* after memory was short for the names of messages */
 
 /* --- wake-ups --- */
 
@@ -28,14 +29,17 @@ static void forget_far(struct flow *f, struct slice id)
 void supervisor_note(struct flow *f, struct entry *e)
 {
     forget_far(f, e->id);
-    int64_t at_ms = e->i == NULL ? TIME_NEVER : instance_wake_at(e->i, f->grace_from_ms);
+    bool is_known = e->i != NULL && e->is_ours;
+    int64_t at_ms = is_known ? instance_wake_at(e->i, f->grace_from_ms) : TIME_NEVER;
+    if (e->unsent_from_ms != TIME_NEVER)
+        at_ms = time_min(at_ms, f->now_ms + OFFER_AGAIN_MS);
     if (at_ms == TIME_NEVER || e->is_wake_pending)
         heap_remove(&f->wakes, &e->wake);
     else if (heap_put(&f->wakes, &e->wake, at_ms, slice_hash(e->id)) != ERR_NONE)
         f->window_next_ms = f->now_ms; /* the row tells again */
 }
 
-static void add_far(struct flow *f, struct slice id, int64_t at_ms)
+void supervisor_add_far(struct flow *f, struct slice id, int64_t at_ms)
 {
     if (id.len > HASH_ID_CHARS || entry_find(f, id) != NULL || map_find(&f->far_wakes, id) != NULL)
         return;
@@ -57,14 +61,14 @@ static void add_far(struct flow *f, struct slice id, int64_t at_ms)
 
 void supervisor_evicted(struct flow *f, struct entry *e)
 {
-    int64_t at_ms = instance_wake_at(e->i, f->grace_from_ms);
+    int64_t at_ms = e->is_ours ? instance_wake_at(e->i, f->grace_from_ms) : TIME_NEVER;
     char id[HASH_ID_CHARS];
     struct slice name = {id, e->id.len};
     memcpy(id, e->id.at, e->id.len);
     if (at_ms > f->window_end_ms || at_ms == TIME_NEVER)
         return;
     (void)map_remove(&f->entries, e->id); /* so that it counts as far */
-    add_far(f, name, at_ms);
+    supervisor_add_far(f, name, at_ms);
 }
 
 static void window_read(struct flow *f, struct ask *q)
@@ -75,7 +79,7 @@ static void window_read(struct flow *f, struct ask *q)
         return;
     }
     for (uint32_t k = 0; k < q->r.row_count; k++)
-        add_far(f, q->r.rows[k].id, q->r.rows[k].wake_at_ms);
+        supervisor_add_far(f, q->r.rows[k].id, q->r.rows[k].wake_at_ms);
     f->window_next_ms = f->window_end_ms - WAKE_WINDOW_MS / 2;
     if (q->r.row_count < WAKE_WINDOW_MAX)
         return;
@@ -142,6 +146,12 @@ static bool has_share(struct shares *s, const struct template *t)
     return ++s->of[k].count <= WAKES_PER_TEMPLATE_MAX;
 }
 
+static void offer_again(struct flow *f, struct entry *e)
+{
+    relay_loaded(f, e);
+    supervisor_note(f, e);
+}
+
 static void take_due(struct flow *f)
 {
     struct shares shares = {.templates = 0};
@@ -166,6 +176,8 @@ static void take_due(struct flow *f)
         heap_remove(&f->wakes, &e->wake);
         if (e->state == ENTRY_BROKEN)
             entry_load(f, e);
+        else if (e->unsent_from_ms != TIME_NEVER && entry_is_here(e))
+            offer_again(f, e);
         else if (e->i != NULL && !has_share(&shares, e->i->template))
             late[late_count++] = e;
         else
@@ -190,8 +202,11 @@ void supervisor_dirty(struct flow *f, struct entry *e, uint64_t first_pos)
     list_append(&f->dirty, &e->dirty);
 }
 
-static void add_ready(struct arena *a, const struct instance *i, struct store_row *row)
+/* Names of messages serve a queue that derives them. */
+static void add_ready(const struct flow *f, struct arena *a, const struct instance *i,
+                      struct store_row *row)
 {
+    bool is_derived = f->config.queue == NULL || f->config.queue->ops->is_derived;
     struct store_ready *ready = arena_array(a, 2 * i->template->task_count + 1, sizeof *ready);
     for (uint32_t k = 0; k < i->template->task_count; k++) {
         const struct task *t = &i->template->tasks[k];
@@ -200,7 +215,7 @@ static void add_ready(struct arena *a, const struct instance *i, struct store_ro
         r.generation = i->tasks[k].generation;
         r.attempt = i->tasks[k].attempt;
         r.visibility_ms = relay_visibility_ms(t);
-        if (instance_has_message(i, k))
+        if (is_derived && instance_has_message(i, k))
             ready[row->ready_count++] = r;
         r.queue = SLICE(STORE_INBOX);
         if (instance_is_in_inbox(i, k))
@@ -225,15 +240,15 @@ void supervisor_make_row(struct flow *f, struct arena *a, const struct instance 
     row->shares_key = i->template->on_duplicate == ON_DUPLICATE_START;
     row->rev = i->seq;
     row->state = state_encode(a, i, payloads);
-    add_ready(a, i, row);
+    add_ready(f, a, i, row);
 }
 
 /* Commits that bring their rows leave nothing dirty, but a start after a crash must not read all
- * that they ever wrote. */
+ * that they ever wrote. Where the store is shared, the node's beat states it. */
 static bool is_statement_due(const struct flow *f)
 {
     uint64_t most = f->state == FLOW_DRAINING ? 1 : STATE_EVERY;
-    return f->last_pos >= f->stated_pos + most;
+    return !f->is_shared && supervisor_done_pos(f) >= f->stated_pos + most;
 }
 
 bool supervisor_is_idle(const struct flow *f)
@@ -253,15 +268,21 @@ static bool is_flush_due(const struct flow *f)
            f->dirty.count >= ROWS_PER_WRITE || f->now_ms >= e->dirty_at_ms + ROW_FLUSH_MS;
 }
 
-/* All records up to here are in rows. */
-static uint64_t folded_pos(const struct flow *f)
+static uint64_t before(uint64_t pos, uint64_t first)
 {
-    uint64_t pos = f->last_pos;
-    for (struct link *k = list_first(&f->dirty); k != NULL; k = list_after(&f->dirty, k)) {
-        const struct entry *e = LINK_OWNER(k, struct entry, dirty);
-        if (e->first_dirty_pos <= pos)
-            pos = e->first_dirty_pos == 0 ? 0 : e->first_dirty_pos - 1;
-    }
+    return first > pos ? pos : first == 0 ? 0 : first - 1;
+}
+
+uint64_t supervisor_done_pos(const struct flow *f)
+{
+    uint64_t pos = before(f->last_pos, relay_unsent_pos(f));
+    struct link *oldest = list_first(&f->committing);
+    if (oldest != NULL)
+        pos = before(pos, LINK_OWNER(oldest, struct commit, link)->after_pos + 1);
+    for (struct link *k = list_first(&f->dirty); k != NULL; k = list_after(&f->dirty, k))
+        pos = before(pos, LINK_OWNER(k, struct entry, dirty)->first_dirty_pos);
+    if (f->is_flushing)
+        pos = before(pos, f->flushing_pos);
     return pos;
 }
 
@@ -379,15 +400,17 @@ static void flush_rows(struct flow *f)
             ask_free(q);
         return;
     }
-    f->flushing_stamp = UINT64_MAX;
+    f->flushing_stamp = f->flushing_pos = UINT64_MAX;
     for (uint32_t k = 0; k < q->r.row_count; k++) {
         struct entry *e = entry_find(f, q->r.rows[k].id);
         list_remove(&f->dirty, &e->dirty);
+        if (e->first_dirty_pos < f->flushing_pos)
+            f->flushing_pos = e->first_dirty_pos;
         e->is_flushing = true;
         if (e->dirty_stamp < f->flushing_stamp)
             f->flushing_stamp = e->dirty_stamp;
     }
-    q->r.folded_pos = folded_pos(f);
+    q->r.folded_pos = f->is_shared ? 0 : supervisor_done_pos(f);
     f->is_flushing = true;
     ask_submit(f, q);
 }
@@ -413,10 +436,10 @@ void supervisor_round(struct flow *f)
 {
     if (f->state == FLOW_STARTING)
         return;
-    if (f->state == FLOW_READY) {
+    if (f->state == FLOW_READY && !f->is_shared)
         read_window(f);
+    if (f->state == FLOW_READY)
         take_due(f);
-    }
     flush_rows(f);
     run_flush_waiters(f);
 }
@@ -440,7 +463,7 @@ int64_t supervisor_next(const struct flow *f)
     struct heap_entry *first = heap_first(&f->wakes);
     if (f->state == FLOW_READY && first != NULL)
         at_ms = time_min(at_ms, first->at_ms);
-    if (f->state == FLOW_READY && !f->is_window_asked)
+    if (f->state == FLOW_READY && !f->is_window_asked && !f->is_shared)
         at_ms = time_min(at_ms, f->window_next_ms);
     return at_ms;
 }

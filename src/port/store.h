@@ -181,7 +181,8 @@ struct store_request {
     uint64_t folded_pos; /* ROWS: all records up to this position are in rows (0: not said);
                             results of BEHIND */
     uint64_t last_pos;   /* result of COMMIT (of its last record), BEHIND: newest position; of FEED:
-                            nothing comes to be at or before this position any more */
+                            nothing comes to be at or before this position any more; of NODE_PUT:
+                            every COMMIT submitted later comes to be after it (0: not said) */
     bool is_row_written; /* result of COMMIT: the row it brought is in the store as well */
 };
 
@@ -192,10 +193,10 @@ struct store_count {
 
 /* A store that several nodes share (is_shared): the append decides between them, so what a node has
  * in memory may be behind, never wrong for long. There a row that a COMMIT brings only reserves the
- * business key, where it opens an instance; it is written in full by ROWS (is_row_written tells).
+ * business key, where it opens an instance; ROWS writes it in full (is_row_written tells).
  * Positions are the store's time; records of two nodes may come to be in another order than their
  * positions, so a reader of FEED goes on from the smaller of what it read last and `last_pos`, and
- * drops by (instance, seq) what it knows. folded_pos is stated by NODE_PUT, not by ROWS, and BEHIND
+ * drops by (instance, seq) what it knows. NODE_PUT states folded_pos, ROWS does not, and BEHIND
  * reads the records of one node after the position it stated.
  *
  * Errors of single operations:

@@ -273,8 +273,12 @@ static void poll_queues(struct sim *s)
             continue;
         m->visible_at_ms = s->now_ms + (sim_once_in(s, 4) ? 1000 : VISIBILITY_MS);
         struct delivery *d = arena_alloc(&s->arena, sizeof *d);
-        *d = (struct delivery){
-            s, {m->queue, m->instance, m->task, 0, m->generation, m->attempt, 0, 0}};
+        *d = (struct delivery){.sim = s,
+                               .m = {.queue = m->queue,
+                                     .instance = m->instance,
+                                     .task = m->task,
+                                     .generation = m->generation,
+                                     .attempt = m->attempt}};
         flow_message(s->flow, &d->m, delivered, d);
         return;
     }

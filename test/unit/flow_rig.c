@@ -108,7 +108,11 @@ static void close_nothing(struct store *s)
     (void)s;
 }
 
-static const struct store_ops store_ops = {"rig", submit, complete, wake_fd, close_nothing};
+static const struct store_ops store_ops = {.name = "rig",
+                                           .submit = submit,
+                                           .complete = complete,
+                                           .wake_fd = wake_fd,
+                                           .close = close_nothing};
 
 /* --- the queue --- */
 

@@ -1,0 +1,40 @@
+/* What cluster.c and takeover.c share. */
+#ifndef SWM_FLOW_CLUSTER_INT_H
+#define SWM_FLOW_CLUSTER_INT_H
+
+#include "flow/flow_int.h"
+
+struct peer {
+    struct flow_node node;
+    uint64_t folded_pos;
+};
+
+/* The unfinished work of a node that fell silent. */
+struct takeover {
+    char id[NAME_BYTES_MAX + 32];
+    size_t id_len;
+    int64_t seen_at_ms;
+    uint64_t from_pos;
+    uint32_t loading; /* instances that are being read */
+    bool is_active, is_page_asked, is_read, is_failed, is_flush_asked, is_written, is_dropping;
+    uint64_t sent_pos; /* messages up to here must be out before the node is forgotten */
+    struct visit written;
+};
+
+struct cluster {
+    struct arena arena; /* of the peers' texts */
+    struct peer *peers;
+    uint32_t peer_count, living; /* the living without this one */
+    bool is_beating, is_idle_beat, is_due_asked, is_dropped, is_leaving, has_joined;
+    int64_t beat_at_ms, due_at_ms, joined_at_ms;
+    struct takeover takeover; /* one node at a time */
+};
+
+bool cluster_is_self(const struct flow *f, struct slice node);
+/* Whether, of all the living, this node is the one for a thing. */
+bool cluster_is_mine(const struct flow *f, struct slice thing);
+
+/* takeover.c */
+void takeover_round(struct flow *f);
+
+#endif

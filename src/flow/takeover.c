@@ -1,0 +1,138 @@
+/* The work of a node that died: records whose rows it has not written and whose messages may not be
+ * out. One of the living goes through them; should that one die too, the next finds them again. */
+#include "flow/cluster_int.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BEHIND_PAGE 1000 /* instances read at a time */
+
+struct taking { /* one instance of it */
+    struct visit visit;
+    struct takeover *of;
+};
+
+static void taken(struct flow *f, struct visit *v, struct entry *e, enum err err)
+{
+    struct taking *t = LINK_OWNER(v, struct taking, visit);
+    (void)f;
+    (void)e;
+    t->of->loading--;
+    t->of->is_failed |= err != ERR_NONE && err != ERR_UNKNOWN_INSTANCE;
+    free(t);
+}
+
+static bool take_instance(struct flow *f, struct takeover *t, const struct store_row *row)
+{
+    struct taking *taking = malloc(sizeof *taking);
+    struct entry *e = taking == NULL ? NULL : entry_get(f, row->id);
+    if (e == NULL) {
+        free(taking);
+        return false;
+    }
+    *taking = (struct taking){.visit = {.run = taken}, .of = t};
+    t->loading++;
+    list_append(&e->visits, &taking->visit.link);
+    entry_take_over(f, e, row->updated_at_ms);
+    return true;
+}
+
+static void behind_read(struct flow *f, struct ask *q)
+{
+    struct takeover *t = &f->cluster->takeover;
+    int64_t from = 0;
+    t->is_page_asked = false;
+    t->is_failed |= q->r.err != ERR_NONE;
+    for (uint32_t k = 0; k < q->r.row_count && !t->is_failed; k++)
+        if (!slice_has_prefix(q->r.rows[k].id, SLICE("_sys:")))
+            t->is_failed |= !take_instance(f, t, &q->r.rows[k]);
+    if (!t->is_failed && slice_to_int(q->r.next, &from))
+        t->from_pos = (uint64_t)from;
+    else
+        t->is_read = true;
+}
+
+static void read_page(struct flow *f, struct takeover *t)
+{
+    struct ask *q = ask_new(f, STORE_BEHIND, behind_read);
+    if (q == NULL)
+        return;
+    t->is_page_asked = true;
+    q->r.node = (struct slice){t->id, t->id_len};
+    q->r.seq = t->from_pos;
+    q->r.limit = BEHIND_PAGE;
+    ask_submit(f, q);
+}
+
+static void rows_are_written(struct flow *f, struct visit *v, struct entry *e, enum err err)
+{
+    struct takeover *t = LINK_OWNER(v, struct takeover, written);
+    (void)e;
+    t->is_written = true;
+    t->is_failed |= err != ERR_NONE;
+    t->sent_pos = f->last_pos + 1;
+}
+
+static void forgotten(struct flow *f, struct ask *q)
+{
+    (void)q; /* where it was seen again it lives, and where not it is found again */
+    f->cluster->takeover = (struct takeover){0};
+}
+
+static void forget(struct flow *f, struct takeover *t)
+{
+    struct ask *q = ask_new(f, STORE_NODE_DROP, forgotten);
+    if (q == NULL)
+        return;
+    t->is_dropping = true;
+    q->r.id = (struct slice){t->id, t->id_len};
+    q->r.at_ms = t->seen_at_ms;
+    ask_submit(f, q);
+}
+
+/* Read all, write their rows, see their messages out, and only then forget the node: should this
+ * one die meanwhile, the next finds it all again. */
+static void work_on_takeover(struct flow *f, struct takeover *t)
+{
+    if (t->is_page_asked || t->is_dropping || t->loading > 0)
+        return;
+    if (t->is_failed && (!t->is_flush_asked || t->is_written)) {
+        *t = (struct takeover){0}; /* begun again at the next look */
+    } else if (!t->is_read) {
+        read_page(f, t);
+    } else if (!t->is_flush_asked) {
+        t->is_flush_asked = true;
+        t->written = (struct visit){.run = rows_are_written};
+        supervisor_flush(f, &t->written);
+    } else if (t->is_written && relay_unsent_pos(f) > t->sent_pos) {
+        forget(f, t);
+    }
+}
+
+static void look_for_dead(struct flow *f)
+{
+    struct cluster *c = f->cluster;
+    for (uint32_t k = 0; k < c->peer_count && !c->takeover.is_active; k++) {
+        const struct peer *p = &c->peers[k];
+        bool is_dead = !p->node.is_alive && !cluster_is_self(f, p->node.id);
+        if (!is_dead || !cluster_is_mine(f, p->node.id) || p->node.id.len > sizeof c->takeover.id)
+            continue;
+        struct takeover *t = &c->takeover;
+        *t = (struct takeover){.is_active = true, .id_len = p->node.id.len};
+        memcpy(t->id, p->node.id.at, p->node.id.len);
+        t->seen_at_ms = p->node.seen_at_ms;
+        t->from_pos = p->folded_pos + 1;
+        log_line(LOG_WARN, "flow", "finishing the work of node %.*s", SLICE_ARG(p->node.id));
+    }
+}
+
+void takeover_round(struct flow *f)
+{
+    struct takeover *t = &f->cluster->takeover;
+    if (!t->is_active && f->state == FLOW_READY)
+        look_for_dead(f);
+    if (t->is_active)
+        work_on_takeover(f, t);
+}
