@@ -138,10 +138,10 @@ struct store_request {
     struct slice key;  /* LOAD without id: business key; META: the value to insert (absent: read) */
     struct slice template; /* LOAD without id: template; absent: any */
     uint64_t seq;          /* RECORDS: from this one on (0 and 1 alike); BEHIND: from this position;
-                              LOAD: up to here it is known, so no row is read, only records beyond */
+                              LOAD: known up to here, so no row is read, only records beyond */
     uint64_t pos;          /* FEED: after this position */
     int64_t at_ms;         /* DUE: due at or before; TEMPLATES: applied at or after; EXPIRED: last
-                              changed before; NODE_DROP: only if it was last seen then (0: anyway) */
+                              changed before; NODE_DROP: only if last seen then (0: anyway) */
     uint32_t limit;    /* RECORDS FEED LIST DUE READY BEHIND MESSAGES EXPIRED: so many; 0: all */
     bool newest_first; /* RECORDS, FEED: from the end: seq, pos mean "before" (0: the end) */
     struct store_filter filter; /* LIST */
