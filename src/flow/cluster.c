@@ -55,7 +55,7 @@ bool cluster_is_mine(const struct flow *f, struct slice thing)
 {
     const struct cluster *c = f->cluster;
     uint64_t own = score(f->config.node, thing);
-    for (uint32_t k = 0; k < c->peer_count; k++)
+    for (uint32_t k = 0; c != NULL && k < c->peer_count; k++)
         if (c->peers[k].node.is_alive && !cluster_is_self(f, c->peers[k].node.id) &&
             score(c->peers[k].node.id, thing) > own)
             return false;

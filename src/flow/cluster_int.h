@@ -31,8 +31,6 @@ struct cluster {
 };
 
 bool cluster_is_self(const struct flow *f, struct slice node);
-/* Whether, of all the living, this node is the one for a thing. */
-bool cluster_is_mine(const struct flow *f, struct slice thing);
 
 /* takeover.c */
 void takeover_round(struct flow *f);

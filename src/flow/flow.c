@@ -312,6 +312,7 @@ void flow_round(struct flow *f, int64_t now_ms)
     if (f->state == FLOW_STARTING)
         return;
     catalog_round(f);
+    moved_round(f);
     supervisor_round(f);
     run_entries(f);
     sys_round(f);
@@ -320,7 +321,7 @@ void flow_round(struct flow *f, int64_t now_ms)
 
 int64_t flow_next(const struct flow *f)
 {
-    int64_t at_ms = time_min(supervisor_next(f), cluster_next(f));
+    int64_t at_ms = time_min(time_min(supervisor_next(f), cluster_next(f)), moved_next(f));
     bool has_work = list_first(&f->run) != NULL || catalog_has_work(f) ||
                     (list_first(&f->sys_pending) != NULL && !f->is_sys_committing);
     if (f->state == FLOW_STARTING)
@@ -387,6 +388,7 @@ void flow_close(struct flow *f)
     }
     supervisor_drop(f);
     cluster_drop(f);
+    moved_drop(f);
     catalog_drop(f);
     messages_drop(f);
     map_drop(&f->entries);

@@ -22,8 +22,9 @@ struct flow_config {
     struct queue *queue; /* where messages are offered; may be set later by flow_set_queue */
     struct slice node;   /* this node's name: its chain is "_sys:NODE". Where nodes share a store it
                             differs from start to start */
-    struct slice info;   /* what the others may know of this node: a JSON object with "queue" */
-    uint64_t seed;       /* of hash tables and generated ids; random in production */
+    struct slice queue_name; /* of the queue driver and where it is, "builtin", "sqs://REGION" */
+    struct slice info;       /* what the others may know of this node: a JSON object with "queue" */
+    uint64_t seed;           /* of hash tables and generated ids; random in production */
     uint8_t fresh_key[SHA256_BYTES]; /* the tokens' key if the store has none yet; random */
     size_t cache_bytes_max;          /* 0: CACHE_BYTES_MAX */
     /* Called after each durable record, in order of position, for streams. May be NULL. */

@@ -183,6 +183,14 @@ struct flow {
     int64_t flush_after_ms;
     struct list flush_waiters; /* visits that run when every row is written */
 
+    struct moved { /* instances whose messages went to another queue driver: moved.c */
+        struct slice after;
+        struct arena arena; /* of `after` */
+        int64_t at_ms;      /* when it is looked for them next; TIME_NEVER: no more */
+        uint32_t loading;
+        bool is_asked, is_failed;
+    } moved;
+
     bool is_shared; /* other nodes write to the store */
     struct cluster *cluster;
     bool is_catalog_asked, is_catalog_new;
@@ -318,11 +326,18 @@ void sys_round(struct flow *f);
 void sys_load(struct flow *f);
 void sys_drop(struct flow *f);
 
+/* moved.c */
+void moved_round(struct flow *f);
+void moved_drop(struct flow *f);
+int64_t moved_next(const struct flow *f);
+
 /* cluster.c: nothing to do where the store is not shared */
 enum err cluster_open(struct flow *f) MUST_USE;
 void cluster_start(struct flow *f); /* a step of the start */
 void cluster_round(struct flow *f);
 int64_t cluster_next(const struct flow *f);
+/* Whether, of all the living, this node is the one for a thing. */
+bool cluster_is_mine(const struct flow *f, struct slice thing);
 bool cluster_has_peers(const struct flow *f); /* other nodes that live */
 bool cluster_has_left(const struct flow *f);  /* draining: the others know */
 void cluster_drop(struct flow *f);

@@ -95,6 +95,15 @@ static void not_loaded(struct flow *f, struct entry *e, enum err err)
         arrive_again(f, LINK_OWNER(k, struct arrival, link));
 }
 
+static void settle(struct flow *f, struct entry *e)
+{
+    if (e->is_taken)
+        supervisor_dirty(f, e, f->last_pos + 1); /* so that the others see whose it is */
+    e->is_taken = false;
+    relay_loaded(f, e);
+    supervisor_note(f, e);
+}
+
 static void loaded(struct flow *f, struct entry *e, enum err err)
 {
     if (err == ERR_UNKNOWN_TEMPLATE) {
@@ -113,12 +122,8 @@ static void loaded(struct flow *f, struct entry *e, enum err err)
     entry_count(f, e);
     if (e->repeat.unrecorded > 0)
         supervisor_dirty(f, e, f->last_pos + 1);
-    if (e->is_taken)
-        supervisor_dirty(f, e, f->last_pos + 1); /* so that the others see whose it is */
-    e->is_taken = false;
     entry_set_open(f, e);
-    relay_loaded(f, e);
-    supervisor_note(f, e);
+    settle(f, e);
     struct link *k;
     while ((k = list_take(&e->visits)) != NULL) {
         struct visit *v = LINK_OWNER(k, struct visit, link);
@@ -304,8 +309,11 @@ void entry_take_over(struct flow *f, struct entry *e, int64_t unsent_from_ms)
     e->is_taken = e->is_ours = e->must_load = true;
     e->unsent_from_ms = time_min(e->unsent_from_ms, unsent_from_ms);
     f->stats.taken_over++;
-    if (e->state == ENTRY_IDLE && entry_is_here(e))
+    bool is_idle = e->state == ENTRY_IDLE && entry_is_here(e);
+    if (is_idle && f->is_shared)
         entry_refresh(f, e);
+    else if (is_idle)
+        settle(f, e);
     else if (e->state == ENTRY_BROKEN)
         entry_load(f, e);
 }

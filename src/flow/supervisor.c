@@ -239,6 +239,7 @@ void supervisor_make_row(struct flow *f, struct arena *a, const struct instance 
     row->is_open = instance_status_is_open((enum instance_status)i->status);
     row->shares_key = i->template->on_duplicate == ON_DUPLICATE_START;
     row->rev = i->seq;
+    row->queue = f->config.queue_name;
     row->state = state_encode(a, i, payloads);
     add_ready(f, a, i, row);
 }

@@ -60,6 +60,8 @@ struct store_row { /* an instance's row; absent texts are NULL */
                            row, which must be written again */
     struct slice node;  /* result of LOAD and DUE: who wrote it last; absent: not said */
     uint64_t rev;       /* seq of the last record folded in */
+    struct slice
+        queue; /* the queue driver that its task messages were given to; absent: none was */
     struct slice state;
     const struct store_ready *ready; /* replaces the instance's entries */
     uint32_t ready_count;
@@ -122,7 +124,8 @@ struct store_node { /* a running server that shares the store */
 struct store_filter { /* absent or 0: not asked */
     struct slice template, status, stage, key, business_status;
     int64_t version;
-    int64_t since_ms; /* updated at or after */
+    int64_t since_ms;       /* updated at or after */
+    struct slice not_queue; /* open ones whose messages were given to another queue driver */
 };
 
 struct store_request {
