@@ -6,6 +6,8 @@
 #include "api/route.h"
 #include "base/list.h"
 
+#define REST_LOOK_MS 250 /* for what other nodes append, where the store is shared */
+
 struct rest {
     struct flow *flow;
     struct queue_front *queues;

@@ -14,7 +14,6 @@
 #define NEWS_EVERY_MS 20
 #define BUSY_RETRY_MS 100 /* when a client that has not read yet is looked at again */
 #define KEEPALIVE_MS 15000
-#define LOOK_MS 250 /* for what other nodes append, where the store is shared */
 
 struct stream {
     struct link link;
@@ -262,7 +261,7 @@ void stream_tell(struct rest *x)
 
 static void spread_news(struct rest *x)
 {
-    if (flow_is_shared(x->flow) && x->now_ms >= x->stream_news_at_ms + LOOK_MS)
+    if (flow_is_shared(x->flow) && x->now_ms >= x->stream_news_at_ms + REST_LOOK_MS)
         x->is_stream_news = true;
     if (!x->is_stream_news || x->now_ms < x->stream_news_at_ms + NEWS_EVERY_MS)
         return;
@@ -289,7 +288,7 @@ int64_t stream_next(const struct rest *x)
     if (x->streams.count > 0 && x->is_stream_news)
         next = x->stream_news_at_ms + NEWS_EVERY_MS;
     else if (x->streams.count > 0 && flow_is_shared(x->flow))
-        next = x->stream_news_at_ms + LOOK_MS;
+        next = x->stream_news_at_ms + REST_LOOK_MS;
     for (struct link *k = list_first(&x->streams); k != NULL; k = list_after(&x->streams, k)) {
         const struct stream *s = LINK_OWNER(k, struct stream, link);
         if (is_waiting(s) && x->stream_reads < READS_MAX)

@@ -1,6 +1,8 @@
 /* Starts whose answer waits for the end of the instance. Before it stands the answer to the start,
- * after it the same answer with the status as it is at the end, or when the time is over. It must
- * ask the store only when a record of the instance has come. */
+ * after it the same answer with the status as it is at the end, or when the time is over. It asks
+ * only when a record of the instance has come, or, where other nodes make records too, now and
+ * then.
+ */
 #include "api/rest_int.h"
 
 #include "base/time.h"
@@ -13,7 +15,7 @@ struct wait {
     struct rest *rest;
     struct http_request *request; /* NULL: answered, or its client has gone */
     struct flow_answer answer;    /* texts live in the request's arena */
-    int64_t until_ms;
+    int64_t until_ms, look_at_ms;
     bool is_news, is_reading;
 };
 
@@ -129,6 +131,7 @@ void wait_begin(const struct asked *asked, const struct flow_answer *a)
     }
     w->until_ms = time_add(asked->rest->now_ms, asked->wait_ms);
     w->is_news = true;
+    w->look_at_ms = TIME_NEVER;
     list_append(&asked->rest->waits, &w->link);
     http_on_gone(asked->request, lose_client, w);
 }
@@ -148,8 +151,9 @@ static void work_on(struct rest *x, struct wait *w)
         return;
     if (x->now_ms >= w->until_ms) {
         finish(w, NULL);
-    } else if (w->is_news && !w->is_reading) {
+    } else if ((w->is_news || x->now_ms >= w->look_at_ms) && !w->is_reading) {
         w->is_news = false;
+        w->look_at_ms = flow_is_shared(x->flow) ? x->now_ms + REST_LOOK_MS : TIME_NEVER;
         w->is_reading = true;
         struct flow_query q = {.what = FLOW_SHOW, .id = w->answer.instance};
         flow_read(x->flow, &q, take_shown, w);
@@ -170,7 +174,9 @@ int64_t wait_next(const struct rest *x)
     for (struct link *k = list_first(&x->waits); k != NULL; k = list_after(&x->waits, k)) {
         const struct wait *w = LINK_OWNER(k, struct wait, link);
         if (w->request != NULL)
-            next = time_min(next, w->is_news && !w->is_reading ? 0 : w->until_ms);
+            next = time_min(next, w->is_reading ? w->until_ms
+                                  : w->is_news  ? 0
+                                                : time_min(w->until_ms, w->look_at_ms));
     }
     return next;
 }

@@ -16,6 +16,16 @@ struct queue_message {
     uint64_t pos;          /* of the record that sent it; 0: not said */
 };
 
+/* How a queue driver fares. Texts are valid until its next round. */
+struct queue_health {
+    struct slice problem;        /* what is wrong now, in a sentence; absent: nothing */
+    struct slice warning;        /* what will bite later */
+    uint64_t unsent;             /* messages offered and not out */
+    int64_t oldest_unsent_at_ms; /* when the first of them was offered; 0: none */
+    uint64_t in_hand;            /* events received whose verdict is not durable yet */
+    uint64_t requests;           /* made to the service since the start */
+};
+
 struct queue;
 
 struct queue_ops {
@@ -31,6 +41,8 @@ struct queue_ops {
     /* The lowest `pos` among messages that were offered and are not sent yet; UINT64_MAX: none.
      * NULL: what is offered is there. */
     uint64_t (*unsent_pos)(const struct queue *q);
+    /* NULL: nothing can be wrong. */
+    void (*health)(const struct queue *q, struct queue_health *out);
     /* Messages exist because instances say so: every one is offered again when its instance is
      * loaded. Else a message is offered once, and again only where nobody knows that it was sent.
      */
