@@ -40,6 +40,7 @@ void rest_connect(struct rest *x, const struct rest_parts *parts)
 {
     x->flow = parts->flow;
     x->queues = parts->queues;
+    x->queue = parts->queue;
     x->http = parts->http;
     x->sqs = parts->sqs;
 }

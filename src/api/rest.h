@@ -23,6 +23,7 @@ enum err rest_open(const struct rest_config *config, struct rest **out) MUST_USE
 struct rest_parts {
     struct flow *flow;
     struct queue_front *queues;
+    struct queue *queue;
     struct http_server *http;
     struct sqs_front *sqs;
 };

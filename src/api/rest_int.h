@@ -11,6 +11,7 @@
 struct rest {
     struct flow *flow;
     struct queue_front *queues;
+    struct queue *queue;
     struct http_server *http;
     char *data_folder, *store, *node; /* data_folder NULL: none */
     struct sqs_front *sqs;
@@ -95,6 +96,6 @@ route_handler rest_queue_list, rest_queue_receive, rest_queue_send, rest_queue_d
 route_handler rest_task_inbox, rest_task_complete, rest_task_fail, rest_task_heartbeat,
     rest_task_start, rest_task_pending;
 route_handler rest_index, rest_openapi, rest_stats, rest_verify, rest_backup, rest_health,
-    rest_ready, rest_page, metrics_show;
+    rest_ready, rest_page, metrics_show, rest_status_show;
 
 #endif

@@ -108,17 +108,6 @@ void rest_health(struct rest *x, struct http_request *r, const struct slice *arg
     http_reply_json(r, 200, SLICE("{\"ok\":true}"));
 }
 
-void rest_ready(struct rest *x, struct http_request *r, const struct slice *args)
-{
-    (void)args;
-    if (x->is_draining)
-        http_reply_error(r, ERR_CLOSING, SLICE_NONE, SLICE_NONE);
-    else if (!x->is_ready)
-        http_reply_error(r, ERR_OVERLOAD, SLICE("the server is starting"), SLICE_NONE);
-    else
-        http_reply_json(r, 200, SLICE("{\"ready\":true}"));
-}
-
 static void reply_asset(struct http_request *r, const struct asset *a)
 {
     http_add(r, "ETag", slice_of(a->etag));

@@ -62,6 +62,7 @@ const struct route route_table[] = {
      "Deletes a received message"},
     {"POST", "/v1/queues/{queue}/purge", rest_queue_purge, ROLE_OPERATOR, "",
      "Deletes the messages that are not tasks"},
+    {"GET", "/v1/status", rest_status_show, ROLE_VIEWER, "", "How the server and its nodes are"},
     {"GET", "/v1/stats", rest_stats, ROLE_VIEWER, "", "Counts"},
     {"GET", "/v1/verify", rest_verify, ROLE_OPERATOR, "instance",
      "Proves the chain of records and the state that follows from it"},

@@ -94,13 +94,15 @@ void cmd_backup_help(void)
 
 /* --- status --- */
 
+#define LAG_SHOWN_MS 2000
+
 struct status {
-    yyjson_val *index, *stats, *queues;
+    yyjson_val *server, *stats, *queues;
 };
 
 static int ask_status(struct cli *c, struct status *s)
 {
-    int exit = cli_get(c, "/v1", &s->index);
+    int exit = cli_get(c, "/v1/status", &s->server);
     if (exit == EXIT_OK)
         exit = cli_get(c, "/v1/stats", &s->stats);
     if (exit == EXIT_OK)
@@ -108,15 +110,20 @@ static int ask_status(struct cli *c, struct status *s)
     return exit;
 }
 
+/* What the server says of itself, member by member. */
+static void put_members(struct cli *c, struct json_out *o, yyjson_val *object)
+{
+    yyjson_obj_iter it = yyjson_obj_iter_with(object);
+    for (yyjson_val *name; (name = yyjson_obj_iter_next(&it)) != NULL;)
+        json_put_raw(o, yyjson_get_str(name), json_write(&c->arena, yyjson_obj_iter_get_val(name)));
+}
+
 static void print_status(struct cli *c, const struct status *s)
 {
     struct json_out o = json_out_new(&c->arena, WORK_BYTES_MAX);
     json_object(&o);
     json_put_text(&o, "url", client_url(c->client));
-    json_put_string(&o, "version", json_get_text(s->index, "version"));
-    json_put_string(&o, "store", json_get_text(s->index, "store"));
-    json_put_string(&o, "node", json_get_text(s->index, "node"));
-    json_put_string(&o, "started_at", json_get_text(s->index, "started_at"));
+    put_members(c, &o, s->server);
     json_put_raw(&o, "instances", json_write(&c->arena, json_get(s->stats, "instances")));
     json_put_raw(&o, "stats", json_write(&c->arena, s->stats));
     json_put_raw(&o, "queues", json_write(&c->arena, json_get(s->queues, "queues")));
@@ -124,21 +131,75 @@ static void print_status(struct cli *c, const struct status *s)
     cli_print_line(c, json_out_slice(&o));
 }
 
+static void put_line(struct cli *c, enum tint tint, const char *what, struct slice text)
+{
+    if (text.len == 0)
+        return;
+    term_put_c(&c->out, tint, what);
+    term_put(&c->out, tint, text);
+    term_end_line(&c->out);
+}
+
+/* What is not written or not sent yet, where it is old enough to be seen. */
+static void put_lag(struct cli *c, const struct status *s)
+{
+    char text[TERM_AGO_BYTES];
+    int64_t behind = 0, unsent = 0;
+    (void)json_get_int(json_get(s->server, "store"), "behind_ms", &behind);
+    (void)json_get_int(json_get(s->server, "queue"), "oldest_unsent_ms", &unsent);
+    if (behind >= LAG_SHOWN_MS)
+        put_line(c, TINT_YELLOW, "rows are behind by ", slice_of(term_span(behind, text)));
+    if (unsent >= LAG_SHOWN_MS)
+        put_line(c, TINT_YELLOW, "the oldest unsent message waits for ",
+                 slice_of(term_span(unsent, text)));
+}
+
 static void put_head(struct cli *c, const struct status *s)
 {
     char text[TERM_AGO_BYTES];
-    int64_t started = view_time(s->index, "started_at");
-    term_put_c(&c->out, TINT_GREEN, "● ");
+    int64_t started = view_time(s->server, "started_at");
+    struct slice problem = json_get_text(s->server, "problem");
+    term_put_c(&c->out, problem.len > 0 ? TINT_RED : TINT_GREEN, "● ");
     term_put_c(&c->out, TINT_BOLD, client_url(c->client));
     term_put_c(&c->out, TINT_NONE, "  swm ");
-    term_put(&c->out, TINT_NONE, json_get_text(s->index, "version"));
+    term_put(&c->out, TINT_NONE, json_get_text(s->server, "version"));
     if (started != 0)
         term_printf(&c->out, TINT_NONE, ", up for %s", term_span(cli_now_ms() - started, text));
     term_put_c(&c->out, TINT_DIM, "  store ");
-    term_put(&c->out, TINT_NONE, json_get_text(s->index, "store"));
+    term_put(&c->out, TINT_NONE, json_get_text(json_get(s->server, "store"), "name"));
+    term_put_c(&c->out, TINT_DIM, "  queues ");
+    term_put(&c->out, TINT_NONE, json_get_text(json_get(s->server, "queue"), "name"));
     term_put_c(&c->out, TINT_DIM, "  node ");
-    term_put(&c->out, TINT_NONE, json_get_text(s->index, "node"));
+    term_put(&c->out, TINT_NONE, json_get_text(s->server, "node"));
     term_end_line(&c->out);
+    put_line(c, TINT_RED, "not ready: ", problem);
+    put_line(c, TINT_RED, "queues: ", json_get_text(json_get(s->server, "queue"), "problem"));
+    put_line(c, TINT_YELLOW, "queues: ", json_get_text(json_get(s->server, "queue"), "warning"));
+    put_lag(c, s);
+    term_end_line(&c->out);
+}
+
+static void put_nodes(struct cli *c, yyjson_val *nodes)
+{
+    static const struct table_column columns[] = {
+        {"NODE", false}, {"STATE", false}, {"SEEN", false}, {"ADDRESS", false}, {"VERSION", false}};
+    struct table table = table_new(&c->out, columns, sizeof columns / sizeof columns[0]);
+    yyjson_arr_iter it = yyjson_arr_iter_with(nodes);
+    for (yyjson_val *n; (n = yyjson_arr_iter_next(&it)) != NULL;) {
+        char ago[TERM_AGO_BYTES];
+        bool is_alive = yyjson_get_bool(json_get(n, "alive"));
+        bool is_self = yyjson_get_bool(json_get(n, "self"));
+        yyjson_val *info = json_get(n, "info");
+        table_put(&table, is_self ? TINT_BOLD : TINT_NONE, json_get_text(n, "node"));
+        table_put(&table, is_alive ? TINT_GREEN : TINT_RED,
+                  is_alive ? SLICE("alive") : SLICE("silent"));
+        table_put_c(&table, TINT_DIM, term_span(cli_now_ms() - view_time(n, "seen_at"), ago));
+        table_put(&table, TINT_NONE, json_get_text(info, "address"));
+        table_put(&table, TINT_NONE, json_get_text(info, "version"));
+    }
+    if (table.count == 0)
+        return;
+    table_draw(&table);
     term_end_line(&c->out);
 }
 
@@ -192,6 +253,7 @@ static int status(struct cli *c)
         return EXIT_OK;
     }
     put_head(c, &s);
+    put_nodes(c, json_get(s.server, "nodes"));
     put_instances(c, json_get(s.stats, "instances"));
     put_queues(c, json_get(s.queues, "queues"));
     return EXIT_OK;

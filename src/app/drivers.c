@@ -199,6 +199,11 @@ enum err drivers_start_error(const struct drivers *d)
     return queue_local_start_error(d->queue);
 }
 
+struct queue *drivers_queue(struct drivers *d)
+{
+    return queue_local_queue(d->queue);
+}
+
 struct queue_front *drivers_front(struct drivers *d)
 {
     return queue_local_front(d->queue);

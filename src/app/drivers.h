@@ -24,6 +24,7 @@ enum err drivers_open_queue(struct drivers *d, struct flow *f, uint64_t seed,
 void drivers_start(struct drivers *d);
 bool drivers_is_ready(const struct drivers *d);
 enum err drivers_start_error(const struct drivers *d);
+struct queue *drivers_queue(struct drivers *d);
 struct queue_front *drivers_front(struct drivers *d);
 /* Tells the queues which ones templates name. ERR_MEMORY: call it again. */
 enum err drivers_declare(struct drivers *d) MUST_USE;

@@ -297,8 +297,8 @@ static enum err open_all(struct serve *s)
         e = open_http(s);
     if (e != ERR_NONE)
         return e;
-    rest_connect(s->rest,
-                 &(struct rest_parts){s->flow, drivers_front(s->drivers), s->http, s->sqs});
+    rest_connect(s->rest, &(struct rest_parts){s->flow, drivers_front(s->drivers),
+                                               drivers_queue(s->drivers), s->http, s->sqs});
     bool is_listening = listen_to(s, http_poll_fd(s->http), SOURCE_HTTP) &&
                         listen_to(s, drivers_wake_fd(s->drivers), SOURCE_STORE) &&
                         listen_to(s, s->signal_fd, SOURCE_SIGNAL);

@@ -77,6 +77,11 @@ static void look_who_lives(struct flow *f)
     }
 }
 
+bool flow_is_heard(const struct flow *f)
+{
+    return f->cluster == NULL || f->now_ms < f->cluster->heard_at_ms + NODE_SILENT_MS;
+}
+
 bool flow_is_shared(const struct flow *f)
 {
     return f->is_shared;
@@ -174,6 +179,7 @@ static void beaten(struct flow *f, struct ask *q)
         log_line(LOG_WARN, "flow", "the store does not hear this node: %s", err_text(q->r.err));
         return;
     }
+    c->heard_at_ms = f->now_ms;
     if (!keep_peers(f, &q->r))
         return;
     look_who_lives(f);
