@@ -217,7 +217,7 @@ static void run_visits(struct flow *f, struct entry *e)
 
 void relay_committed(struct flow *f, struct entry *e, struct commit *c, struct ask *q)
 {
-    uint64_t first_pos = q->r.last_pos - q->r.record_count + 1;
+    uint64_t first_pos = c->after_pos + 1; /* at least; stores number in their own ways */
     if (q->r.last_pos > f->last_pos)
         f->last_pos = q->r.last_pos;
     bool is_known = move_on(f, e, c, first_pos);
