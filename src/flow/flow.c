@@ -67,6 +67,13 @@ void ask_free(struct ask *q)
     list_prepend(&f->spare_asks, &q->link);
 }
 
+static void note_health(struct flow *f, enum err err)
+{
+    bool is_store = err == ERR_STORE || err == ERR_DISK_FULL || err == ERR_CORRUPT;
+    if (is_store || err == ERR_NONE)
+        f->stats.store_err = err;
+}
+
 static void collect(struct flow *f)
 {
     struct store_request *done[COMPLETIONS_PER_CALL];
@@ -76,6 +83,7 @@ static void collect(struct flow *f)
         for (size_t k = 0; k < count; k++) {
             struct ask *q = done[k]->owner;
             list_remove(&f->asks, &q->link);
+            note_health(f, q->r.err);
             q->done(f, q);
             if (!q->is_kept)
                 ask_free(q);
@@ -401,6 +409,8 @@ void flow_get_stats(const struct flow *f, struct flow_stats *out)
     out->cached_bytes = f->cached_bytes;
     out->waiting_events = f->arrivals_in_flight;
     out->dirty_rows = f->dirty.count;
+    struct link *k = list_first(&f->dirty);
+    out->behind_ms = k == NULL ? 0 : f->now_ms - LINK_OWNER(k, struct entry, dirty)->dirty_at_ms;
     out->next_wake_at_ms = first == NULL ? TIME_NEVER : first->at_ms;
 }
 

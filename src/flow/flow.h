@@ -151,6 +151,8 @@ struct flow_stats {
     size_t cached_instances, cached_bytes, waiting_events, dirty_rows;
     int64_t next_wake_at_ms;
     uint64_t taken_over; /* instances whose wake-up or unfinished work was another node's */
+    enum err store_err;  /* of the store's last answer, where it failed; ERR_NONE: it answers */
+    int64_t behind_ms;   /* age of the oldest row that is to be written */
 };
 void flow_get_stats(const struct flow *f, struct flow_stats *out);
 const struct token_keys *flow_token_keys(const struct flow *f);
