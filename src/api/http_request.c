@@ -374,6 +374,16 @@ struct slice http_peer(const struct http_request *r)
     return slice_of(inet_ntop(a->sa_family, address, text, INET6_ADDRSTRLEN));
 }
 
+void http_set_caller(struct http_request *r, const struct auth_caller *caller)
+{
+    r->caller = caller;
+}
+
+const struct auth_caller *http_caller(const struct http_request *r)
+{
+    return r->caller;
+}
+
 bool http_is_connected(const struct http_request *r)
 {
     if (r->is_dead)

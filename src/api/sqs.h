@@ -5,6 +5,7 @@
 #define SWM_API_SQS_H
 
 #include "api/http.h"
+#include "core/vocab.h"
 #include "port/queue_front.h"
 
 struct sqs_front;
@@ -14,8 +15,10 @@ struct sqs_post {      /* one message sent to swm-events */
     struct slice id;   /* the MessageId: the event_id of an event that has none of its own; of
                           the n-th of an array, from 0: "ID/n" */
     struct slice source, actor;
+    enum role role; /* the sender's: which events it may send */
 };
-/* ERR_NONE: the verdict is durable, whatever it is. Else nothing is decided: the sender tries
+/* ERR_NONE: the verdict is durable, whatever it is. ERR_FORBIDDEN: the sender's role does not allow
+ * one of the events, and none was taken. Else nothing is decided: the sender tries
  * again. */
 typedef void sqs_posted(void *context, enum err err);
 

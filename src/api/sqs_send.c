@@ -151,7 +151,7 @@ static void post_events(struct sqs_batch *b, struct slice actor)
             refused++;
             continue;
         }
-        struct sqs_post p = {s->send.body, s->send.id, SLICE("sqs"), actor};
+        struct sqs_post p = {s->send.body, s->send.id, SLICE("sqs"), actor, ROLE_ADMIN};
         config->events(config->context, &p, take_posted, e);
     }
     sqs_batch_done(b, refused);
