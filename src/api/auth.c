@@ -150,6 +150,12 @@ enum role auth_role(const struct http_request *r)
     return caller == NULL ? ROLE_ADMIN : caller->role;
 }
 
+struct slice auth_actor(const struct http_request *r)
+{
+    const struct auth_caller *caller = http_caller(r);
+    return caller == NULL ? http_peer(r) : caller->actor;
+}
+
 void auth_refuse(struct auth *a, struct http_request *r, enum err e, const char *why)
 {
     if (e == ERR_UNAUTHORIZED) {

@@ -35,6 +35,8 @@ enum err auth_find_by_id(struct auth *a, struct http_request *r, struct slice id
                          const char **why) MUST_USE;
 /* The role of whoever asks; an open server's callers are admins. */
 enum role auth_role(const struct http_request *r);
+/* Who asks, for records: the key's name, or, at an open server, the client's address. */
+struct slice auth_actor(const struct http_request *r);
 /* Answers 401 or 403, so that clients and people know what to do. */
 void auth_refuse(struct auth *a, struct http_request *r, enum err e, const char *why);
 

@@ -37,6 +37,7 @@ struct slice http_method(const struct http_request *r);
 struct slice http_path(const struct http_request *r); /* decoded, "/v1/instances" */
 /* The path as it was sent: an encoded slash is told from a separating one. */
 struct slice http_raw_path(const struct http_request *r);
+struct slice http_raw_query(const struct http_request *r); /* as it was sent; absent: none */
 /* Decodes %XX of a piece of it ('+' too, in a query). */
 struct slice http_decode(const struct http_request *r, struct slice raw, bool is_query);
 struct slice http_body(const struct http_request *r);

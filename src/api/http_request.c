@@ -318,6 +318,11 @@ struct slice http_raw_path(const struct http_request *r)
     return r->raw_path;
 }
 
+struct slice http_raw_query(const struct http_request *r)
+{
+    return r->raw_query;
+}
+
 struct slice http_body(const struct http_request *r)
 {
     return r->body == NULL ? (struct slice){"", 0} : (struct slice){r->body, r->body_len};

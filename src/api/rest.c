@@ -43,6 +43,7 @@ void rest_connect(struct rest *x, const struct rest_parts *parts)
     x->queues = parts->queues;
     x->http = parts->http;
     x->sqs = parts->sqs;
+    sqs_set_auth(x->sqs, &x->auth);
 }
 
 void rest_set_time(struct rest *x, int64_t now_ms)

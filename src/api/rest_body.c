@@ -93,10 +93,10 @@ struct slice rest_actor(struct http_request *r)
     struct slice actor = http_header(r, "X-SWM-Actor");
     if (!slice_is_utf8(actor))
         actor = SLICE_NONE;
-    if (caller == NULL)
-        return actor.len > 0 ? cut_text(actor, ACTOR_BYTES_MAX) : http_peer(r);
+    if (caller == NULL && actor.len > 0)
+        return cut_text(actor, ACTOR_BYTES_MAX);
     if (actor.len == 0 || caller->role < ROLE_OPERATOR)
-        return caller->actor;
+        return auth_actor(r);
     struct text t = text_new(http_arena(r), ACTOR_BYTES_MAX);
     text_put(&t, caller->actor);
     text_put_char(&t, '/');

@@ -4,7 +4,7 @@
 #ifndef SWM_API_SQS_H
 #define SWM_API_SQS_H
 
-#include "api/http.h"
+#include "api/auth.h"
 #include "core/vocab.h"
 #include "port/queue_front.h"
 
@@ -32,6 +32,8 @@ struct sqs_config {
 };
 
 enum err sqs_open(const struct sqs_config *config, struct sqs_front **out) MUST_USE;
+/* From then on requests must be signed where `a` is on. */
+void sqs_set_auth(struct sqs_front *s, struct auth *a);
 void sqs_close(struct sqs_front *s);
 /* Whether a request speaks to Amazon SQS, in this protocol or in the one before it. */
 bool sqs_wants(const struct http_request *r);
