@@ -37,6 +37,7 @@ struct slice http_method(const struct http_request *r);
 struct slice http_path(const struct http_request *r); /* decoded, "/v1/instances" */
 /* The path as it was sent: an encoded slash is told from a separating one. */
 struct slice http_raw_path(const struct http_request *r);
+struct slice http_raw_query(const struct http_request *r); /* as it was sent; absent: none */
 /* Decodes %XX of a piece of it ('+' too, in a query). */
 struct slice http_decode(const struct http_request *r, struct slice raw, bool is_query);
 struct slice http_body(const struct http_request *r);
@@ -45,6 +46,11 @@ struct slice http_query(const struct http_request *r, const char *name); /* deco
 /* Iterates the names in the query, decoded: start with *cursor = 0 until false. */
 bool http_query_next(const struct http_request *r, size_t *cursor, struct slice *name);
 struct slice http_peer(const struct http_request *r); /* the client's address, for records */
+/* Who asks, as api/auth.h found out: kept with the request for whoever handles it. NULL: not known.
+ */
+struct auth_caller;
+void http_set_caller(struct http_request *r, const struct auth_caller *caller);
+const struct auth_caller *http_caller(const struct http_request *r);
 /* False once the client has gone: asked before something is handed to it. */
 bool http_is_connected(const struct http_request *r);
 /* Called when the client goes before the answer (or the server closes): drop what waits for it, and

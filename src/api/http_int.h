@@ -32,6 +32,7 @@ struct http_request {
     enum request_stage stage;
     char *uri; /* as it was sent, on the heap; `raw_path` and `raw_query` point into it */
     struct slice raw_path, raw_query, path, method, peer;
+    const struct auth_caller *caller;
     bool is_bad_uri;
     char *body;
     size_t body_len, body_cap;

@@ -318,6 +318,11 @@ struct slice http_raw_path(const struct http_request *r)
     return r->raw_path;
 }
 
+struct slice http_raw_query(const struct http_request *r)
+{
+    return r->raw_query;
+}
+
 struct slice http_body(const struct http_request *r)
 {
     return r->body == NULL ? (struct slice){"", 0} : (struct slice){r->body, r->body_len};
@@ -372,6 +377,16 @@ struct slice http_peer(const struct http_request *r)
             ? (const void *)&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr
             : (const void *)&((const struct sockaddr_in *)(const void *)a)->sin_addr;
     return slice_of(inet_ntop(a->sa_family, address, text, INET6_ADDRSTRLEN));
+}
+
+void http_set_caller(struct http_request *r, const struct auth_caller *caller)
+{
+    r->caller = caller;
+}
+
+const struct auth_caller *http_caller(const struct http_request *r)
+{
+    return r->caller;
 }
 
 bool http_is_connected(const struct http_request *r)

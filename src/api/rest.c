@@ -27,6 +27,7 @@ enum err rest_open(const struct rest_config *config, struct rest **out)
     list_init(&x->streams);
     arena_init(&x->scratch, WORK_BYTES_MAX);
     x->id_seed = config->seed;
+    auth_init(&x->auth, config->admin_key);
     if (!keep_text(config->data_folder, &x->data_folder) || !keep_text(config->store, &x->store) ||
         !keep_text(config->node, &x->node)) {
         rest_close(x);
@@ -38,11 +39,22 @@ enum err rest_open(const struct rest_config *config, struct rest **out)
 
 void rest_connect(struct rest *x, const struct rest_parts *parts)
 {
-    x->flow = parts->flow;
+    x->flow = x->auth.flow = parts->flow;
     x->queues = parts->queues;
     x->queue = parts->queue;
     x->http = parts->http;
     x->sqs = parts->sqs;
+    sqs_set_auth(x->sqs, &x->auth);
+}
+
+void rest_set_time(struct rest *x, int64_t now_ms)
+{
+    x->now_ms = x->auth.now_ms = now_ms;
+}
+
+bool rest_asks_for_keys(const struct rest *x)
+{
+    return auth_is_on(&x->auth);
 }
 
 void rest_set_ready(struct rest *x)
@@ -157,28 +169,54 @@ static bool is_read(struct http_request *r)
     return slice_eq_text(http_method(r), "GET") || slice_eq_text(http_method(r), "HEAD");
 }
 
+static bool is_page(struct http_request *r, struct slice allow)
+{
+    return allow.at == NULL && is_read(r) && !is_under(http_path(r), "/v1");
+}
+
+/* Whoever has no key is not told what there is. */
+static bool admit(struct rest *x, struct http_request *r, enum role role)
+{
+    const char *why = NULL;
+    if (role == ROLE_ANYBODY)
+        return true;
+    if (!x->is_ready) {
+        http_reply_error(r, ERR_OVERLOAD, SLICE("the server is starting"), SLICE_NONE);
+        return false;
+    }
+    enum err e = auth_find(&x->auth, r, &why);
+    if (e == ERR_NONE && auth_role(r) < role) {
+        struct text t = text_new(http_arena(r), REASON_BYTES_MAX);
+        text_printf(&t, "this needs the role %s; the key's is %s",
+                    vocab_name(VOCAB_ROLE, (int)role), vocab_name(VOCAB_ROLE, (int)auth_role(r)));
+        why = text_c(&t);
+        e = ERR_FORBIDDEN;
+    }
+    if (e != ERR_NONE)
+        auth_refuse(&x->auth, r, e, why);
+    return e == ERR_NONE;
+}
+
 static void lead(struct rest *x, struct http_request *r)
 {
     struct slice args[ROUTE_ARGS_MAX] = {{0}}, allow = SLICE_NONE;
     const struct route *row = route_find(r, args, &allow);
+    if (row == NULL && is_page(r, allow)) {
+        rest_page(x, r, args);
+        return;
+    }
+    if (!admit(x, r, row != NULL ? row->role : ROLE_VIEWER))
+        return;
     if (row == NULL) {
-        if (allow.at == NULL && is_read(r) && !is_under(http_path(r), "/v1"))
-            rest_page(x, r, args);
-        else
-            refuse_address(r, allow);
+        refuse_address(r, allow);
         return;
     }
     if (!is_read(r) && !is_allowed_type(r)) {
         rest_fail(r, ERR_INVALID, "Content-Type must be application/json (or YAML for templates)");
         return;
     }
-    if (!check_query(r, row))
-        return;
-    if (row->role != ROLE_ANYBODY && !x->is_ready) {
-        http_reply_error(r, ERR_OVERLOAD, SLICE("the server is starting"), SLICE_NONE);
-        return;
-    }
-    row->handle(x, r, args);
+    if (check_query(r, row))
+        row->handle(x, r, args);
 }
 
 void rest_handle(void *rest, struct http_request *r)

@@ -15,6 +15,7 @@ struct rest_config {
     struct slice data_folder; /* where backups go; absent: nothing is on disk */
     struct slice store, node; /* shown in the index */
     uint64_t seed;            /* random: ids of events that come without one */
+    struct slice admin_key;   /* opens everything; absent: none */
 };
 
 enum err rest_open(const struct rest_config *config, struct rest **out) MUST_USE;
@@ -31,6 +32,9 @@ void rest_connect(struct rest *x, const struct rest_parts *parts);
 /* The events of a message to the queue swm-events: sqs_config.events, with `rest` as its context.
  */
 void rest_post(void *rest, const struct sqs_post *p, sqs_posted *reply, void *reply_context);
+void rest_set_time(struct rest *x, int64_t now_ms); /* at the start of each round */
+/* Whether whoever asks must show a key. Known once the engine is ready. */
+bool rest_asks_for_keys(const struct rest *x);
 void rest_set_ready(struct rest *x); /* until then requests are answered ERR_OVERLOAD */
 void rest_handle(void *rest, struct http_request *r); /* http_config.handle */
 /* flow_config.tell: a record is durable. */

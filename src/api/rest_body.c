@@ -78,14 +78,30 @@ struct slice rest_source(const struct http_request *r)
     return slice_eq_text(client, "page") ? SLICE("page") : SLICE("http");
 }
 
-struct slice rest_actor(const struct http_request *r)
+static struct slice cut_text(struct slice s, size_t bytes_max)
 {
+    while (s.len > bytes_max || (s.len > 0 && !slice_is_utf8(s)))
+        s.len--;
+    return s;
+}
+
+/* With keys the record says whose key it was; whom its holder speaks for follows after a slash,
+ * which no key's name has, and is taken only from those who may act for others. */
+struct slice rest_actor(struct http_request *r)
+{
+    const struct auth_caller *caller = http_caller(r);
     struct slice actor = http_header(r, "X-SWM-Actor");
-    if (actor.len == 0 || !slice_is_utf8(actor))
-        return http_peer(r);
-    while (actor.len > ACTOR_BYTES_MAX || (actor.len > 0 && !slice_is_utf8(actor)))
-        actor.len--;
-    return actor;
+    if (!slice_is_utf8(actor))
+        actor = SLICE_NONE;
+    if (caller == NULL && actor.len > 0)
+        return cut_text(actor, ACTOR_BYTES_MAX);
+    if (actor.len == 0 || caller->role < ROLE_OPERATOR)
+        return auth_actor(r);
+    struct text t = text_new(http_arena(r), ACTOR_BYTES_MAX);
+    text_put(&t, caller->actor);
+    text_put_char(&t, '/');
+    text_put(&t, cut_text(actor, ACTOR_BYTES_MAX - t.len));
+    return text_slice(&t);
 }
 
 static struct slice digest_id(struct http_request *r, struct slice bytes)
@@ -122,6 +138,7 @@ void rest_sign(struct rest *x, struct http_request *r, struct event *e, int64_t 
 {
     e->source = rest_source(r);
     e->actor = rest_actor(r);
+    e->is_workers = auth_role(r) < ROLE_OPERATOR;
     struct slice key = http_header(r, "Idempotency-Key");
     if (e->id.len == 0)
         e->id = key.len > 0 ? key_id(r, key, nth) : make_id(x, r);

@@ -27,6 +27,20 @@ void rest_decode(struct arena *a, yyjson_val *object, struct decoded *out)
         out->verdict = e == ERR_TOO_LARGE ? VERDICT_TOO_LARGE : VERDICT_INVALID;
 }
 
+bool rest_may_send(enum role role, const struct decoded *d)
+{
+    return d->verdict != VERDICT_APPLIED || role >= event_kind_role(d->event.kind);
+}
+
+static void refuse_kind(struct rest *x, struct http_request *r, const struct decoded *d)
+{
+    struct text t = text_new(http_arena(r), REASON_BYTES_MAX);
+    text_printf(&t, "%s needs the role operator; the key's is %s",
+                vocab_name(VOCAB_EVENT_KIND, (int)d->event.kind),
+                vocab_name(VOCAB_ROLE, (int)auth_role(r)));
+    auth_refuse(&x->auth, r, ERR_FORBIDDEN, text_c(&t));
+}
+
 void rest_arrive(struct rest *x, const struct decoded *d, flow_reply *reply, void *context)
 {
     if (d->verdict == VERDICT_APPLIED)
@@ -165,6 +179,12 @@ static void arrive_batch(struct rest *x, struct http_request *r, yyjson_val *arr
             item->decoded.body = json_write(http_arena(r), v);
         rest_sign(x, r, &item->decoded.event, (int64_t)i);
     }
+    for (i = 0; i < count; i++) {
+        if (!rest_may_send(auth_role(r), &b->items[i].decoded)) {
+            refuse_kind(x, r, &b->items[i].decoded);
+            return;
+        }
+    }
     for (i = 0; i < count; i++)
         rest_arrive(x, &b->items[i].decoded, take_answer, &b->items[i]);
 }
@@ -184,7 +204,10 @@ void rest_event_post(struct rest *x, struct http_request *r, const struct slice 
     } else if (root != NULL) {
         rest_decode(http_arena(r), root, &d);
     }
-    arrive_alone(x, r, &d, 0);
+    if (rest_may_send(auth_role(r), &d))
+        arrive_alone(x, r, &d, 0);
+    else
+        refuse_kind(x, r, &d);
 }
 
 static bool wants_stream(struct http_request *r)

@@ -2,6 +2,7 @@
 #ifndef SWM_API_REST_INT_H
 #define SWM_API_REST_INT_H
 
+#include "api/auth.h"
 #include "api/rest.h"
 #include "api/route.h"
 #include "base/list.h"
@@ -15,6 +16,7 @@ struct rest {
     struct http_server *http;
     char *data_folder, *store, *node; /* data_folder NULL: none */
     struct sqs_front *sqs;
+    struct auth auth;
     int64_t now_ms, began_at_ms;
     uint64_t id_seed, ids_made;
     bool is_ready, is_draining;
@@ -35,7 +37,7 @@ bool rest_take_time(struct http_request *r, const char *name, int64_t *at_ms); /
  * one of several in one request, from 0; -1: the only one. */
 void rest_sign(struct rest *x, struct http_request *r, struct event *e, int64_t nth);
 struct slice rest_source(const struct http_request *r);
-struct slice rest_actor(const struct http_request *r);
+struct slice rest_actor(struct http_request *r);
 
 /* rest_answer.c: what goes out. */
 struct asked { /* the context of an arrival; lives in the request's arena */
@@ -64,6 +66,8 @@ struct decoded {
 /* The body as JSON; NULL: *out says why there is none. */
 yyjson_val *rest_parse(struct arena *a, struct slice body, size_t bytes_max, struct decoded *out);
 void rest_decode(struct arena *a, yyjson_val *object, struct decoded *out);
+/* Whether a role may send it. Bytes that are no event may come from any worker. */
+bool rest_may_send(enum role role, const struct decoded *d);
 void rest_arrive(struct rest *x, const struct decoded *d, flow_reply *reply, void *context);
 /* One event of a stated kind from a request's body; instance absent: the body names it. */
 void rest_arrive_as(struct rest *x, struct http_request *r, enum event_kind kind,
@@ -95,6 +99,7 @@ route_handler rest_queue_list, rest_queue_receive, rest_queue_send, rest_queue_d
     rest_queue_purge, rest_queue_peek;
 route_handler rest_task_inbox, rest_task_complete, rest_task_fail, rest_task_heartbeat,
     rest_task_start, rest_task_pending;
+route_handler rest_key_create, rest_key_list, rest_key_revoke;
 route_handler rest_index, rest_openapi, rest_stats, rest_verify, rest_backup, rest_health,
     rest_ready, rest_page, metrics_show, rest_status_show;
 

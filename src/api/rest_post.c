@@ -31,6 +31,7 @@ static void sign(struct post *w, const struct sqs_post *p, size_t n, bool is_alo
     struct event *e = &w->items[n].event;
     e->source = p->source;
     e->actor = p->actor;
+    e->is_workers = p->role < ROLE_OPERATOR;
     if (e->id.len == 0)
         e->id = is_alone ? p->id : nth_id(&w->arena, p->id, n);
 }
@@ -110,6 +111,13 @@ void rest_post(void *rest, const struct sqs_post *p, sqs_posted *reply, void *re
     }
     decode(w, p);
     w->arena.edge = NULL;
+    for (size_t i = 0; i < w->count; i++) {
+        if (!rest_may_send(p->role, &w->items[i])) {
+            w->err = ERR_FORBIDDEN;
+            finish(w);
+            return;
+        }
+    }
     w->left = w->count + 1; /* one more until all are on their way */
     for (size_t i = 0; i < w->count; i++)
         rest_arrive(w->rest, &w->items[i], take_answer, w);

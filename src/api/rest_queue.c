@@ -241,7 +241,8 @@ void rest_queue_send(struct rest *x, struct http_request *r, const struct slice 
     }
     struct changing *c = change(r, "id", e.id);
     if (slice_eq_text(m.queue, QUEUE_EVENTS))
-        rest_post(x, &(struct sqs_post){m.body, e.id, e.source, e.actor}, take_posted, c);
+        rest_post(x, &(struct sqs_post){m.body, e.id, e.source, e.actor, auth_role(r)}, take_posted,
+                  c);
     else
         x->queues->ops->send(x->queues, &m, 1, take_changed, c);
 }

@@ -28,7 +28,7 @@ void rest_index(struct rest *x, struct http_request *r, const struct slice *args
         json_object(&o);
         json_put_text(&o, "method", row->method);
         json_put_text(&o, "path", row->path);
-        json_put_text(&o, "role", route_role_name(row->role));
+        json_put_text(&o, "role", vocab_name(VOCAB_ROLE, (int)row->role));
         json_put_text(&o, "summary", row->summary);
         json_object_end(&o);
     }

@@ -52,7 +52,7 @@ const struct route route_table[] = {
      "Shows one version"},
     {"GET", "/v1/templates/{name}/versions/{version}/{graph}", rest_template_version_graph,
      ROLE_VIEWER, "format", "Draws one version"},
-    {"GET", "/v1/template.schema.json", rest_template_schema, ROLE_ANYBODY, "",
+    {"GET", "/v1/template.schema.json", rest_template_schema, ROLE_VIEWER, "",
      "The JSON Schema of the template language"},
     {"GET", "/v1/queues", rest_queue_list, ROLE_VIEWER, "prefix after limit", "Lists queues"},
     {"GET", "/v1/queues/{queue}/peek", rest_queue_peek, ROLE_OPERATOR, "limit",
@@ -66,24 +66,17 @@ const struct route route_table[] = {
     {"GET", "/v1/stats", rest_stats, ROLE_VIEWER, "", "Counts"},
     {"GET", "/v1/verify", rest_verify, ROLE_OPERATOR, "instance",
      "Proves the chain of records and the state that follows from it"},
+    {"GET", "/v1/keys", rest_key_list, ROLE_ADMIN, "", "Lists access keys"},
+    {"POST", "/v1/keys", rest_key_create, ROLE_ADMIN, "", "Makes an access key"},
+    {"DELETE", "/v1/keys/{id}", rest_key_revoke, ROLE_ADMIN, "", "Revokes an access key"},
     {"POST", "/v1/backup", rest_backup, ROLE_ADMIN, "", "Writes a consistent copy of the data"},
-    {"GET", "/v1/openapi.json", rest_openapi, ROLE_ANYBODY, "", "This interface as OpenAPI"},
-    {"GET", "/v1", rest_index, ROLE_ANYBODY, "", "What is served here"},
+    {"GET", "/v1/openapi.json", rest_openapi, ROLE_VIEWER, "", "This interface as OpenAPI"},
+    {"GET", "/v1", rest_index, ROLE_VIEWER, "", "What is served here"},
     {"GET", "/metrics", metrics_show, ROLE_VIEWER, "", "Numbers for Prometheus"},
     {"GET", "/healthz", rest_health, ROLE_ANYBODY, "", "The process is alive"},
     {"GET", "/readyz", rest_ready, ROLE_ANYBODY, "", "The process takes work"},
     {NULL, NULL, NULL, ROLE_ANYBODY, NULL, NULL},
 };
-
-const char *route_role_name(enum role role)
-{
-    static const char *const names[] = {
-#define X(symbol, name) name,
-        ROLE_TABLE(X)
-#undef X
-    };
-    return names[role];
-}
 
 /* Compares piece by piece; an encoded slash is part of its piece. */
 static bool match_path(struct http_request *r, const char *pattern, struct slice *args)
@@ -111,19 +104,21 @@ static bool match_method(struct http_request *r, const char *method)
     return slice_eq_text(m, method) || (slice_eq_text(m, "HEAD") && strcmp(method, "GET") == 0);
 }
 
-static struct slice list_methods(bool has_get, bool has_post)
+/* Each method of an address, once; HEAD beside GET. */
+static void add_method(struct http_request *r, const char *method, struct slice *allow)
 {
-    if (has_get && has_post)
-        return SLICE("GET, HEAD, POST");
-    if (has_get)
-        return SLICE("GET, HEAD");
-    return has_post ? SLICE("POST") : SLICE_NONE;
+    struct text t = text_new(http_arena(r), 64);
+    if (allow->at != NULL) {
+        text_put(&t, *allow);
+        text_put_c(&t, ", ");
+    }
+    text_put_c(&t, strcmp(method, "GET") == 0 ? "GET, HEAD" : method);
+    *allow = text_slice(&t);
 }
 
 const struct route *route_find(struct http_request *r, struct slice args[ROUTE_ARGS_MAX],
                                struct slice *allow)
 {
-    bool has_get = false, has_post = false;
     for (const struct route *row = route_table; row->method != NULL; row++) {
         if (!match_path(r, row->path, args))
             continue;
@@ -132,9 +127,7 @@ const struct route *route_find(struct http_request *r, struct slice args[ROUTE_A
                 args[i] = http_decode(r, args[i], false);
             return row;
         }
-        has_get |= strcmp(row->method, "GET") == 0;
-        has_post |= strcmp(row->method, "POST") == 0;
+        add_method(r, row->method, allow);
     }
-    *allow = list_methods(has_get, has_post);
     return NULL;
 }

@@ -4,23 +4,9 @@
 #define SWM_API_ROUTE_H
 
 #include "api/rest.h"
+#include "core/vocab.h"
 
 #define ROUTE_ARGS_MAX 3
-
-/* Who may ask. Without credentials everybody on this machine is an admin. */
-#define ROLE_TABLE(X)                                                                              \
-    X(ROLE_ANYBODY, "anybody")                                                                     \
-    X(ROLE_VIEWER, "viewer")                                                                       \
-    X(ROLE_WORKER, "worker")                                                                       \
-    X(ROLE_OPERATOR, "operator")                                                                   \
-    X(ROLE_AUTHOR, "author")                                                                       \
-    X(ROLE_ADMIN, "admin")
-
-enum role {
-#define X(symbol, name) symbol,
-    ROLE_TABLE(X)
-#undef X
-};
 
 /* `args`: the decoded pieces of the path that stand for {names}. The handler answers. */
 typedef void route_handler(struct rest *x, struct http_request *r, const struct slice *args);
@@ -29,13 +15,12 @@ struct route {
     const char *method;
     const char *path; /* pieces in braces match any one piece */
     route_handler *handle;
-    enum role role;
+    enum role role; /* who may ask; without credentials everybody on this machine is an admin */
     const char *query; /* names allowed in the query, separated by blanks */
     const char *summary;
 };
 
 extern const struct route route_table[]; /* ends with a row whose method is NULL */
-const char *route_role_name(enum role role);
 
 /* Finds the row for the request and its args. NULL: none; then *allow says which methods the
  * address does take ("GET, POST"; absent: there is no such address). */

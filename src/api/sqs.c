@@ -16,32 +16,33 @@ struct action {
     const char *name;
     void (*run)(struct sqs_call *c); /* NULL: Amazon SQS has it, this version does not */
     bool has_queue, is_batch;
+    enum role role;
 };
 
 static const struct action actions[] = {
-    {"ReceiveMessage", sqs_receive_message, true, false},
-    {"SendMessage", sqs_send_message, true, false},
-    {"SendMessageBatch", sqs_send_message, true, true},
-    {"DeleteMessage", sqs_delete_message, true, false},
-    {"DeleteMessageBatch", sqs_delete_message, true, true},
-    {"ChangeMessageVisibility", sqs_change_visibility, true, false},
-    {"ChangeMessageVisibilityBatch", sqs_change_visibility, true, true},
-    {"GetQueueUrl", sqs_get_queue_url, false, false},
-    {"GetQueueAttributes", sqs_get_attributes, true, false},
-    {"SetQueueAttributes", sqs_set_attributes, true, false},
-    {"CreateQueue", sqs_create_queue, false, false},
-    {"DeleteQueue", sqs_delete_queue, true, false},
-    {"ListQueues", sqs_list_queues, false, false},
-    {"PurgeQueue", sqs_purge_queue, true, false},
-    {"AddPermission", NULL, true, false},
-    {"RemovePermission", NULL, true, false},
-    {"ListDeadLetterSourceQueues", NULL, true, false},
-    {"StartMessageMoveTask", NULL, false, false},
-    {"CancelMessageMoveTask", NULL, false, false},
-    {"ListMessageMoveTasks", NULL, false, false},
-    {"TagQueue", NULL, true, false},
-    {"UntagQueue", NULL, true, false},
-    {"ListQueueTags", NULL, true, false},
+    {"ReceiveMessage", sqs_receive_message, true, false, ROLE_WORKER},
+    {"SendMessage", sqs_send_message, true, false, ROLE_WORKER},
+    {"SendMessageBatch", sqs_send_message, true, true, ROLE_WORKER},
+    {"DeleteMessage", sqs_delete_message, true, false, ROLE_WORKER},
+    {"DeleteMessageBatch", sqs_delete_message, true, true, ROLE_WORKER},
+    {"ChangeMessageVisibility", sqs_change_visibility, true, false, ROLE_WORKER},
+    {"ChangeMessageVisibilityBatch", sqs_change_visibility, true, true, ROLE_WORKER},
+    {"GetQueueUrl", sqs_get_queue_url, false, false, ROLE_WORKER},
+    {"GetQueueAttributes", sqs_get_attributes, true, false, ROLE_WORKER},
+    {"SetQueueAttributes", sqs_set_attributes, true, false, ROLE_OPERATOR},
+    {"CreateQueue", sqs_create_queue, false, false, ROLE_WORKER},
+    {"DeleteQueue", sqs_delete_queue, true, false, ROLE_ADMIN},
+    {"ListQueues", sqs_list_queues, false, false, ROLE_WORKER},
+    {"PurgeQueue", sqs_purge_queue, true, false, ROLE_OPERATOR},
+    {"AddPermission", NULL, true, false, ROLE_ADMIN},
+    {"RemovePermission", NULL, true, false, ROLE_ADMIN},
+    {"ListDeadLetterSourceQueues", NULL, true, false, ROLE_WORKER},
+    {"StartMessageMoveTask", NULL, false, false, ROLE_WORKER},
+    {"CancelMessageMoveTask", NULL, false, false, ROLE_WORKER},
+    {"ListMessageMoveTasks", NULL, false, false, ROLE_WORKER},
+    {"TagQueue", NULL, true, false, ROLE_WORKER},
+    {"UntagQueue", NULL, true, false, ROLE_WORKER},
+    {"ListQueueTags", NULL, true, false, ROLE_WORKER},
 };
 
 enum err sqs_open(const struct sqs_config *config, struct sqs_front **out)
@@ -52,6 +53,11 @@ enum err sqs_open(const struct sqs_config *config, struct sqs_front **out)
     s->config = *config;
     *out = s;
     return ERR_NONE;
+}
+
+void sqs_set_auth(struct sqs_front *s, struct auth *a)
+{
+    s->auth = a;
 }
 
 void sqs_close(struct sqs_front *s)
@@ -215,6 +221,13 @@ static void run(struct sqs_call *c)
                     SLICE_ARG(http_header(c->request, "X-Amz-Target")));
         return;
     }
+    if (auth_role(c->request) < action->role) {
+        c->front->auth->forbidden++;
+        sqs_fail_as(c, SQS_DENIED, "%s needs the role %s; the key's is %s", action->name,
+                    vocab_name(VOCAB_ROLE, (int)action->role),
+                    vocab_name(VOCAB_ROLE, (int)auth_role(c->request)));
+        return;
+    }
     if (action->run == NULL) {
         sqs_fail_as(c, SQS_UNSUPPORTED, "The action %s is not supported by this version of swm.",
                     action->name);
@@ -236,6 +249,6 @@ void sqs_handle(void *front, struct http_request *r)
     *c = (struct sqs_call){.front = front, .request = r};
     if (is_query_protocol(r))
         refuse_query(c);
-    else
+    else if (sqs_auth_check(c))
         run(c);
 }

@@ -4,7 +4,8 @@
 #ifndef SWM_API_SQS_H
 #define SWM_API_SQS_H
 
-#include "api/http.h"
+#include "api/auth.h"
+#include "core/vocab.h"
 #include "port/queue_front.h"
 
 struct sqs_front;
@@ -14,8 +15,10 @@ struct sqs_post {      /* one message sent to swm-events */
     struct slice id;   /* the MessageId: the event_id of an event that has none of its own; of
                           the n-th of an array, from 0: "ID/n" */
     struct slice source, actor;
+    enum role role; /* the sender's: which events it may send */
 };
-/* ERR_NONE: the verdict is durable, whatever it is. Else nothing is decided: the sender tries
+/* ERR_NONE: the verdict is durable, whatever it is. ERR_FORBIDDEN: the sender's role does not allow
+ * one of the events, and none was taken. Else nothing is decided: the sender tries
  * again. */
 typedef void sqs_posted(void *context, enum err err);
 
@@ -29,6 +32,8 @@ struct sqs_config {
 };
 
 enum err sqs_open(const struct sqs_config *config, struct sqs_front **out) MUST_USE;
+/* From then on requests must be signed where `a` is on. */
+void sqs_set_auth(struct sqs_front *s, struct auth *a);
 void sqs_close(struct sqs_front *s);
 /* Whether a request speaks to Amazon SQS, in this protocol or in the one before it. */
 bool sqs_wants(const struct http_request *r);

@@ -31,6 +31,8 @@ struct sqs_fault sqs_fault_of(enum err err)
         return (struct sqs_fault){.code = SQS_OK};
     if (err == ERR_UNKNOWN_QUEUE || err == ERR_NOT_FOUND)
         return (struct sqs_fault){SQS_NO_QUEUE, SLICE("The specified queue does not exist.")};
+    if (err == ERR_FORBIDDEN)
+        return (struct sqs_fault){SQS_DENIED, SLICE("The key's role does not allow this event.")};
     if (err == ERR_INVALID || err == ERR_TOO_LARGE)
         code = SQS_BAD_VALUE;
     else if (err == ERR_REFUSED)

@@ -1,6 +1,7 @@
 /* What the files of the SQS front share:
  *
  *   sqs.c            what is let in, the table of actions, the address of a queue
+ *   sqs_auth.c       whose signature a request has
  *   sqs_fault.c      errors as Amazon SQS words them, and answers
  *   sqs_check.c      messages and their attributes: rules and digests; pure
  *   sqs_batch.c      requests of one entry and of many, as one
@@ -50,6 +51,12 @@
     X(SQS_BAD_VALUE, CORAL, "InvalidParameterValueException", "InvalidParameterValue", 400, true)  \
     X(SQS_BAD_JSON, CORAL, "SerializationException", "SerializationException", 400, true)          \
     X(SQS_NO_ACTION, CORAL, "UnknownOperationException", "InvalidAction", 400, true)               \
+    X(SQS_NOT_SIGNED, CORAL, "MissingAuthenticationTokenException", "MissingAuthenticationToken",  \
+      403, true)                                                                                   \
+    X(SQS_BAD_CLAIM, CORAL, "IncompleteSignatureException", "IncompleteSignature", 403, true)      \
+    X(SQS_BAD_KEY, CORAL, "UnrecognizedClientException", "InvalidClientTokenId", 403, true)        \
+    X(SQS_BAD_SIGNATURE, CORAL, "InvalidSignatureException", "SignatureDoesNotMatch", 403, true)   \
+    X(SQS_DENIED, CORAL, "AccessDeniedException", "AccessDenied", 403, true)                       \
     X(SQS_UNAVAILABLE, CORAL, "ServiceUnavailable", "ServiceUnavailable", 503, false)              \
     X(SQS_INTERNAL, CORAL, "InternalFailure", "InternalFailure", 500, false)
 
@@ -67,6 +74,7 @@ struct sqs_fault { /* SQS_OK: none */
 
 struct sqs_front {
     struct sqs_config config;
+    struct auth *auth;
     uint64_t ids_made;
 };
 
@@ -84,6 +92,10 @@ struct slice sqs_make_id(struct sqs_front *s, struct arena *a, struct slice from
 void sqs_write_url(struct sqs_call *c, struct json_out *o, struct slice queue);
 /* Fills c->queue from QueueUrl. False: it has been answered. */
 bool sqs_take_queue(struct sqs_call *c);
+
+/* --- sqs_auth.c --- */
+/* Finds out who asks where the server wants to know. False: it has been answered. */
+bool sqs_auth_check(struct sqs_call *c);
 
 /* --- sqs_fault.c --- */
 struct sqs_fault sqs_fault_of(enum err err);

@@ -151,7 +151,8 @@ static void post_events(struct sqs_batch *b, struct slice actor)
             refused++;
             continue;
         }
-        struct sqs_post p = {s->send.body, s->send.id, SLICE("sqs"), actor};
+        struct sqs_post p = {s->send.body, s->send.id, SLICE("sqs"), actor,
+                             auth_role(b->call->request)};
         config->events(config->context, &p, take_posted, e);
     }
     sqs_batch_done(b, refused);
@@ -210,7 +211,7 @@ void sqs_send_message(struct sqs_call *c)
         return;
     }
     int64_t bytes_max = size_max_of(c, &info);
-    struct slice actor = http_peer(c->request);
+    struct slice actor = auth_actor(c->request);
     for (uint32_t i = 0; i < b->count; i++)
         (void)read_entry(c, &b->entries[i], bytes_max);
     if (slice_eq_text(c->queue, QUEUE_EVENTS))

@@ -157,6 +157,21 @@ int cli_usage(struct cli *c, const char *format, ...)
     return cli_fail(c, EXIT_USAGE, "usage", NULL, message);
 }
 
+static const char *explain_unauthorized(struct cli *c, struct slice message)
+{
+    const char *token = getenv("SWM_TOKEN");
+    struct text t = text_new(&c->arena, 1024);
+    if (token == NULL || token[0] == '\0')
+        return "the server asks for a key: set SWM_TOKEN to one (an admin makes them with "
+               "\"swm key create\")";
+    text_put_c(&t, "the server does not take the key in SWM_TOKEN");
+    if (message.len > 0) {
+        text_put_c(&t, ": ");
+        text_put(&t, message);
+    }
+    return text_c(&t);
+}
+
 int cli_say_error(struct cli *c, yyjson_val *root)
 {
     yyjson_val *error = json_get(root, "error");
@@ -169,6 +184,8 @@ int cli_say_error(struct cli *c, yyjson_val *root)
     char fallback[64];
     (void)snprintf(fallback, sizeof fallback, "the server answered with status %d",
                    c->answer.status);
+    if (c->answer.status == 401)
+        return cli_fail(c, EXIT_REFUSED, "unauthorized", NULL, explain_unauthorized(c, message));
     return cli_fail(c, EXIT_REFUSED, code.len > 0 ? slice_text(&c->arena, code) : "refused",
                     where.len > 0 ? slice_text(&c->arena, where) : NULL,
                     message.len > 0 ? slice_text(&c->arena, message) : fallback);

@@ -207,6 +207,8 @@ static bool set_headers(const struct client *c, struct client_call *call,
 
 static bool set_body(struct client_call *call, const struct client_request *r)
 {
+    if (strcmp(r->method, "DELETE") == 0)
+        return curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, r->method) == CURLE_OK;
     if (strcmp(r->method, "POST") != 0)
         return true;
     return curl_easy_setopt(call->easy, CURLOPT_POST, 1L) == CURLE_OK &&

@@ -15,7 +15,7 @@ struct client;
 struct client_call;
 
 struct client_request {
-    const char *method; /* "GET", "POST" */
+    const char *method; /* "GET", "POST", "DELETE" */
     const char *path;   /* from the slash on, encoded, with its query */
     struct slice body;  /* absent: none */
     const char *type;   /* of the body; NULL: application/json */

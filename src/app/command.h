@@ -50,6 +50,8 @@ int cmd_worker(int argc, char **argv);
 void cmd_worker_help(void);
 int cmd_queue(int argc, char **argv);
 void cmd_queue_help(void);
+int cmd_key(int argc, char **argv);
+void cmd_key_help(void);
 int cmd_verify(int argc, char **argv);
 void cmd_verify_help(void);
 int cmd_backup(int argc, char **argv);

@@ -3,6 +3,7 @@
 #include "app/config.h"
 
 #include "base/slice.h"
+#include "core/limits.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -144,6 +145,26 @@ static enum err check_word(const char *name, const char *value, const char *cons
     return ERR_INVALID;
 }
 
+static enum err check_admin_key(struct config *c)
+{
+    c->admin_key = getenv("SWM_ADMIN_KEY");
+    if (c->admin_key == NULL || c->admin_key[0] == '\0') {
+        c->admin_key = NULL;
+        return ERR_NONE;
+    }
+    size_t len = strlen(c->admin_key);
+    bool is_good = len >= ACCESS_TEXT_BYTES_MIN && len <= ACCESS_TEXT_BYTES_MAX;
+    for (size_t k = 0; k < len; k++)
+        is_good = is_good && c->admin_key[k] > ' ' && c->admin_key[k] <= '~';
+    if (is_good)
+        return ERR_NONE;
+    fprintf(stderr,
+            "swm serve: SWM_ADMIN_KEY must have %d to %d letters, digits and signs, and no blank;\n"
+            "\"openssl rand -hex 24\" makes a good one\n",
+            ACCESS_TEXT_BYTES_MIN, ACCESS_TEXT_BYTES_MAX);
+    return ERR_INVALID;
+}
+
 static enum err check(struct config *c)
 {
     static const char *const stores[] = {"sqlite", "memory", NULL},
@@ -155,16 +176,8 @@ static enum err check(struct config *c)
         check_word("--log-level", c->log_level, levels, &which) != ERR_NONE)
         return ERR_INVALID;
     c->least = (enum log_level)which;
-    if (!is_loopback(c->listen)) {
-        fprintf(
-            stderr,
-            "swm serve: --listen %s is refused: this version has no credentials, so it listens\n"
-            "only where nobody else can reach it, such as 127.0.0.1:7960 or [::1]:7960. For\n"
-            "others, put a proxy that checks who asks before it.\n",
-            c->listen);
-        return ERR_INVALID;
-    }
-    return ERR_NONE;
+    c->is_open_address = !is_loopback(c->listen);
+    return check_admin_key(c);
 }
 
 enum err config_read(int argc, char **argv, struct config *out)
@@ -188,4 +201,7 @@ void config_help(void)
             printf(" (%s)", o->fallback);
         putchar('\n');
     }
+    puts("  (not an option)                   SWM_ADMIN_KEY  a key that opens everything; with one,\n"
+         "                                                   or once swm key create made one, every\n"
+         "                                                   request needs a key");
 }

@@ -13,6 +13,8 @@ struct config {
     const char *data, *listen, *store, *queue, *node, *log_level;
     const char *hosts[CONFIG_HOSTS_MAX];
     size_t host_count;
+    const char *admin_key; /* SWM_ADMIN_KEY; NULL: none. No option: those can be seen by others */
+    bool is_open_address;  /* others than this machine can reach it */
     bool log_json;
     enum log_level least; /* what log_level says */
 };

@@ -51,6 +51,11 @@ const struct command command_table[] = {
      "swm worker --queue QUEUE --exec COMMAND [--concurrency N] [--once]", cmd_worker_help},
     {"queue", cmd_queue, "Lists, looks into and empties queues", "swm queue list|peek|purge …",
      cmd_queue_help},
+    {"key", cmd_key, "Makes, lists and revokes access keys",
+     "swm key create --role viewer|worker|operator|author|admin [--name TEXT] [--expires 30d]\n"
+     "       swm key list\n"
+     "       swm key revoke ID",
+     cmd_key_help},
     {"verify", cmd_verify, "Proves every record's hash and every fold", "swm verify [ID]",
      cmd_verify_help},
     {"backup", cmd_backup, "Copies the store while it runs", "swm backup FILE", cmd_backup_help},

@@ -123,11 +123,25 @@ static void tell_ready(struct serve *s)
     fflush(stdout);
 }
 
+/* Nobody but this machine may find an open door. Until here every request was put off. */
+static bool is_too_open(struct serve *s)
+{
+    if (!s->config.is_open_address || rest_asks_for_keys(s->rest))
+        return false;
+    log_line(LOG_ERROR, "app",
+             "--listen %s is refused: others could reach it, and there is no key that they would "
+             "need. Make one with \"swm key create --role admin\" on a server of the same data that "
+             "listens on 127.0.0.1, or set SWM_ADMIN_KEY",
+             s->config.listen);
+    s->exit = EXIT_REFUSED;
+    return true;
+}
+
 /* Everything that a start reads has been read: the doors open. */
 static void become_ready(struct serve *s)
 {
     s->is_ready = drivers_declare(s->drivers) == ERR_NONE;
-    if (!s->is_ready)
+    if (!s->is_ready || is_too_open(s))
         return;
     rest_set_ready(s->rest);
     tell_ready(s);
@@ -144,7 +158,7 @@ static bool is_over(struct serve *s)
         return true;
     }
     if (!s->is_draining)
-        return false;
+        return s->exit != EXIT_OK;
     if (s->now_ms < s->drained_at_ms)
         return flow_is_idle(s->flow) && http_open_requests(s->http) == 0;
     log_line(LOG_WARN, "app", "stopped before everything was answered");
@@ -156,6 +170,7 @@ static void run(struct serve *s)
     for (;;) {
         s->now_ms = s->clock.clock.read(&s->clock.clock);
         drivers_set_time(s->drivers, s->now_ms);
+        rest_set_time(s->rest, s->now_ms);
         take_signals(s);
         read_requests(s);
         wake(s);
@@ -247,6 +262,8 @@ static enum err open_engine(struct serve *s, uint64_t seed)
                             .seed = seed,
                             .tell = take_record,
                             .tell_context = s};
+    if (getrandom(c.fresh_key, sizeof c.fresh_key, 0) != (ssize_t)sizeof c.fresh_key)
+        return ERR_IO;
     enum err e = flow_open(&c, &s->flow);
     if (e == ERR_NONE)
         e = drivers_open_queue(s->drivers, s->flow, seed, s->now_ms);
@@ -261,7 +278,8 @@ static enum err open_rest(struct serve *s, uint64_t seed)
     struct rest_config c = {.data_folder = slice_of(is_on_disk ? s->config.data : NULL),
                             .store = slice_of(s->config.store),
                             .node = slice_of(s->config.node),
-                            .seed = seed};
+                            .seed = seed,
+                            .admin_key = slice_of(s->config.admin_key)};
     return rest_open(&c, &s->rest);
 }
 

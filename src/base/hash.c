@@ -4,6 +4,7 @@
 #include "base/arena.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -37,16 +38,22 @@ static void short_hmac(const uint8_t key[SHA256_BYTES], struct slice s, uint8_t 
     hash_sha256((struct slice){(const char *)outer, sizeof outer}, out);
 }
 
+void hash_hmac_long(struct slice key, struct slice s, uint8_t out[SHA256_BYTES])
+{
+    unsigned int len = 0;
+    const char *text = s.at == NULL ? "" : s.at;
+    assert(key.len <= INT_MAX);
+    const unsigned char *done = HMAC(EVP_sha256(), key.at == NULL ? "" : key.at, (int)key.len,
+                                     (const unsigned char *)text, s.len, out, &len);
+    assert(done != NULL && len == SHA256_BYTES);
+}
+
 void hash_hmac(const uint8_t key[SHA256_BYTES], struct slice s, uint8_t out[SHA256_BYTES])
 {
-    if (s.len <= HMAC_STACK_BYTES) {
+    if (s.len <= HMAC_STACK_BYTES)
         short_hmac(key, s, out);
-        return;
-    }
-    unsigned int len = 0;
-    const unsigned char *done =
-        HMAC(EVP_sha256(), key, SHA256_BYTES, (const unsigned char *)s.at, s.len, out, &len);
-    assert(done != NULL && len == SHA256_BYTES);
+    else
+        hash_hmac_long((struct slice){(const char *)key, SHA256_BYTES}, s, out);
 }
 
 uint64_t hash_64(struct slice s)

@@ -11,6 +11,8 @@
 void hash_sha256(struct slice s, uint8_t out[SHA256_BYTES]);
 /* HMAC-SHA256 with a 32-byte key (RFC 2104). */
 void hash_hmac(const uint8_t key[SHA256_BYTES], struct slice s, uint8_t out[SHA256_BYTES]);
+/* The same with a key of any length. */
+void hash_hmac_long(struct slice key, struct slice s, uint8_t out[SHA256_BYTES]);
 /* The first eight bytes of the SHA-256, big-endian. */
 uint64_t hash_64(struct slice s);
 void hash_md5(struct slice s, uint8_t out[16]); /* only where the SQS protocol asks for it */

@@ -167,7 +167,7 @@ static enum err take_kind(struct decoder *d, struct slice name)
         return ERR_INVALID;
     }
     d->e->kind = (enum event_kind)kind;
-    if (kind == EVENT_WAKE || kind == EVENT_MESSAGE_DELETED || kind == EVENT_TEMPLATE_APPLIED)
+    if (event_kind_is_own((enum event_kind)kind))
         return complain(d, "cannot be sent from outside: ", name);
     return ERR_NONE;
 }

@@ -97,6 +97,11 @@
 #define STREAM_BYTES_MAX (1024 * 1024) /* of one stream, not yet read by its client */
 #define START_WAIT_S_MAX 60            /* how long the answer to a start may wait for the end */
 
+/* Access */
+#define ACCESS_KEYS_MAX 10000  /* revoked and expired ones are kept */
+#define ACCESS_TEXT_BYTES_MIN 16 /* of SWM_ADMIN_KEY */
+#define ACCESS_TEXT_BYTES_MAX 256
+
 /* Memory of one unit of work (a request, a step) */
 #define WORK_BYTES_MAX (64 * 1024 * 1024)
 

@@ -217,6 +217,10 @@ static void by_task(struct step_context *c)
                     e->stage.len > 0 ? " in a stage " : "", SLICE_ARG(e->stage));
         return;
     }
+    if (e->is_workers && c->i->template->tasks[c->task].kind == TASK_KIND_HUMAN) {
+        step_answer(c, VERDICT_REFUSED, "the task waits for a person; a worker may not answer it");
+        return;
+    }
     if (e->item != 0) {
         step_answer(c, VERDICT_UNKNOWN, "the task has no item %lld", (long long)e->item);
         return;

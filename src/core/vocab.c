@@ -13,6 +13,7 @@ static const char *const task_kind[] = {TASK_KIND_TABLE(X)};
 static const char *const on_duplicate[] = {ON_DUPLICATE_TABLE(X)};
 static const char *const jitter[] = {JITTER_TABLE(X)};
 static const char *const timers[] = {TIMERS_TABLE(X)};
+static const char *const role[] = {ROLE_TABLE(X)};
 #undef X
 
 static const struct {
@@ -28,6 +29,7 @@ static const struct {
     [VOCAB_ON_DUPLICATE] = {on_duplicate, ON_DUPLICATE_COUNT},
     [VOCAB_JITTER] = {jitter, JITTER_COUNT},
     [VOCAB_TIMERS] = {timers, TIMERS_COUNT},
+    [VOCAB_ROLE] = {role, ROLE_COUNT},
 };
 
 const char *vocab_name(enum vocab table, int word)
@@ -73,4 +75,25 @@ bool instance_status_is_open(enum instance_status s)
 bool task_status_is_out(enum task_status s)
 {
     return s == TASK_SCHEDULED || s == TASK_RUNNING;
+}
+
+bool event_kind_is_own(enum event_kind kind)
+{
+    return kind == EVENT_WAKE || kind == EVENT_MESSAGE_DELETED || kind == EVENT_TEMPLATE_APPLIED ||
+           kind == EVENT_KEY_CREATED || kind == EVENT_KEY_REVOKED;
+}
+
+enum role event_kind_role(enum event_kind kind)
+{
+    switch (kind) {
+    case EVENT_NONE: /* bytes that are no event: their verdict is recorded, nothing changes */
+    case EVENT_STARTED:
+    case EVENT_HEARTBEAT:
+    case EVENT_COMPLETED:
+    case EVENT_FAILED:
+    case EVENT_PENDING:
+        return ROLE_WORKER;
+    default:
+        return ROLE_OPERATOR;
+    }
 }

@@ -38,7 +38,8 @@
     X(VERDICT_TOO_LARGE, "too_large")
 
 /* MessageDeleted is a worker's delete of an unanswered task message; TemplateApplied is the record
- * of a template apply. Neither can be sent from outside. */
+ * of a template apply, KeyCreated and KeyRevoked are those of access keys. None can be sent from
+ * outside. */
 #define EVENT_KIND_TABLE(X)                                                                        \
     X(EVENT_NONE, "")                                                                              \
     X(EVENT_START, "StartWorkflow")                                                                \
@@ -54,7 +55,9 @@
     X(EVENT_REPLAY_STAGE, "ReplayStage")                                                           \
     X(EVENT_WAKE, "Wake")                                                                          \
     X(EVENT_MESSAGE_DELETED, "MessageDeleted")                                                     \
-    X(EVENT_TEMPLATE_APPLIED, "TemplateApplied")
+    X(EVENT_TEMPLATE_APPLIED, "TemplateApplied")                                                   \
+    X(EVENT_KEY_CREATED, "KeyCreated")                                                             \
+    X(EVENT_KEY_REVOKED, "KeyRevoked")
 
 #define TASK_KIND_TABLE(X)                                                                         \
     X(TASK_KIND_QUEUE, "queue")                                                                    \
@@ -73,6 +76,15 @@
     X(TIMERS_FREEZE, "freeze")                                                                     \
     X(TIMERS_RUN, "run")
 
+/* Who may do what, in growing order: each may also do what those before it may. */
+#define ROLE_TABLE(X)                                                                              \
+    X(ROLE_ANYBODY, "anybody")                                                                     \
+    X(ROLE_VIEWER, "viewer")                                                                       \
+    X(ROLE_WORKER, "worker")                                                                       \
+    X(ROLE_OPERATOR, "operator")                                                                   \
+    X(ROLE_AUTHOR, "author")                                                                       \
+    X(ROLE_ADMIN, "admin")
+
 #define X(symbol, name) symbol,
 enum instance_status { INSTANCE_STATUS_TABLE(X) INSTANCE_STATUS_COUNT };
 enum stage_status { STAGE_STATUS_TABLE(X) STAGE_STATUS_COUNT };
@@ -83,6 +95,7 @@ enum task_kind { TASK_KIND_TABLE(X) TASK_KIND_COUNT };
 enum on_duplicate { ON_DUPLICATE_TABLE(X) ON_DUPLICATE_COUNT };
 enum jitter { JITTER_TABLE(X) JITTER_COUNT };
 enum timers { TIMERS_TABLE(X) TIMERS_COUNT };
+enum role { ROLE_TABLE(X) ROLE_COUNT };
 #undef X
 
 enum vocab {
@@ -95,6 +108,7 @@ enum vocab {
     VOCAB_ON_DUPLICATE,
     VOCAB_JITTER,
     VOCAB_TIMERS,
+    VOCAB_ROLE,
     VOCAB_COUNT
 };
 
@@ -110,5 +124,8 @@ const char *vocab_suggest(enum vocab table, struct slice name);
 bool instance_status_is_open(enum instance_status s);
 /* SCHEDULED and RUNNING: an attempt is out and its answer is awaited. */
 bool task_status_is_out(enum task_status s);
+/* The least role that may send it: workers speak of attempts, operators of all else. */
+enum role event_kind_role(enum event_kind kind);
+bool event_kind_is_own(enum event_kind kind); /* cannot be sent from outside */
 
 #endif

@@ -134,6 +134,7 @@ enum err flow_open(const struct flow_config *config, struct flow **out)
     map_init(&f->open_keys, flow_random(f));
     map_init(&f->far_wakes, flow_random(f));
     map_init(&f->places, flow_random(f));
+    map_init(&f->access.keys, flow_random(f));
     heap_init(&f->wakes);
     struct list *const lists[] = {&f->applies,
                                   &f->run,
@@ -268,7 +269,7 @@ static void read_key(struct flow *f)
  * since an instance can't be read without its template. */
 void flow_start_step_done(struct flow *f, enum err err)
 {
-    static void (*const steps[])(struct flow *) = {read_key, catalog_load, sys_load, read_behind};
+    static void (*const steps[])(struct flow *) = {read_key, access_load, catalog_load, sys_load, read_behind};
     if (f->state != FLOW_STARTING || f->start_err != ERR_NONE)
         return;
     f->start_err = err;
@@ -313,6 +314,7 @@ void flow_round(struct flow *f, int64_t now_ms)
         return;
     catalog_round(f);
     moved_round(f);
+    access_round(f);
     supervisor_round(f);
     run_entries(f);
     sys_round(f);
@@ -321,7 +323,8 @@ void flow_round(struct flow *f, int64_t now_ms)
 
 int64_t flow_next(const struct flow *f)
 {
-    int64_t at_ms = time_min(time_min(supervisor_next(f), cluster_next(f)), moved_next(f));
+    int64_t at_ms = time_min(supervisor_next(f), cluster_next(f));
+    at_ms = time_min(at_ms, time_min(moved_next(f), access_due(f)));
     bool has_work = list_first(&f->run) != NULL || catalog_has_work(f) ||
                     (list_first(&f->sys_pending) != NULL && !f->is_sys_committing);
     if (f->state == FLOW_STARTING)
@@ -390,6 +393,7 @@ void flow_close(struct flow *f)
     cluster_drop(f);
     moved_drop(f);
     catalog_drop(f);
+    access_drop(f);
     messages_drop(f);
     map_drop(&f->entries);
     map_drop(&f->open_keys);

@@ -5,7 +5,8 @@
  * - scheduler.c: step and commit; relay.c: after the commit, tell everybody
  * - supervisor.c: due wake-ups, rows behind; sys.c: arrivals that name no instance
  * - cluster.c: other nodes at the same store, and the work of one that died
- * - messages.c: what the queue asks; apart.c: values stored apart; query*.c: reads */
+ * - access.c: access keys; messages.c: what the queue asks; apart.c: values stored apart
+ * - query*.c: reads */
 #ifndef SWM_FLOW_FLOW_INT_H
 #define SWM_FLOW_FLOW_INT_H
 
@@ -163,6 +164,12 @@ struct flow {
     struct map places; /* how far queues are refilled: messages.c */
     int64_t window_end_ms, window_next_ms;
     bool is_window_asked;
+
+    struct access {
+        struct map keys; /* id -> access.c's own */
+        int64_t read_at_ms;
+        bool is_reading;
+    } access;
 
     struct chain_head sys_head;
     struct list sys_pending;
@@ -352,6 +359,12 @@ void catalog_refresh(struct flow *f);
 void catalog_round(struct flow *f);
 bool catalog_has_work(const struct flow *f);
 void catalog_drop(struct flow *f);
+
+/* access.c */
+void access_load(struct flow *f);
+void access_round(struct flow *f);
+int64_t access_due(const struct flow *f); /* when they are read again */
+void access_drop(struct flow *f);
 
 void flow_start_step_done(struct flow *f, enum err err);
 

@@ -1,6 +1,7 @@
 // The page's one state and what moves it: the address, the filter, and the server's feed of events.
 // Whatever the feed says only marks what to ask for again; the server's answers are what is shown.
-import { h, get, getText, throttle, tick } from './lib.js';
+import { h, ask, get, getText, messages, throttle, tick } from './lib.js';
+import * as key from './key.js';
 import { showRows, showLoading, clearLoading, showNote, showChips } from './list.js';
 import { openDetail, closeDetail, showDetailError, showInstance, showGraph, showEvents }
   from './detail.js';
@@ -156,7 +157,8 @@ function route() {
 
 const refreshSoon = throttle(REFRESH_MS, refresh);
 const showChosenSoon = throttle(REFRESH_MS, showChosen);
-let source = null;
+let source = null; // stops the stream
+let last = null; // the id of the last message that came
 let retryMs = 1000;
 
 function connected(is) {
@@ -169,26 +171,37 @@ function connected(is) {
     + 'the page tries again by itself.';
 }
 
-function follow() {
-  source = new EventSource('/v1/events');
-  source.onopen = () => {
-    retryMs = 1000;
-    connected(true);
-    refreshSoon();
-    showChosenSoon();
-  };
-  source.onmessage = (message) => {
-    const record = JSON.parse(message.data);
-    state.dirty.add(record.instance);
-    refreshSoon();
-    if (record.instance === state.chosen) showChosenSoon();
-  };
-  source.onerror = () => {
-    connected(false);
-    if (source.readyState !== EventSource.CLOSED) return; // it tries again by itself
-    setTimeout(follow, retryMs);
-    retryMs = Math.min(retryMs * 2, 15000);
-  };
+function take(record) {
+  state.dirty.add(record.instance);
+  refreshSoon();
+  if (record.instance === state.chosen) showChosenSoon();
+}
+
+// An EventSource cannot send the key, so that the stream is read as any other answer.
+async function read(signal) {
+  const headers = { Accept: 'text/event-stream' };
+  if (last !== null) headers['Last-Event-ID'] = last;
+  const response = await ask('/v1/events', { headers, signal });
+  if (!response.ok) return;
+  retryMs = 1000;
+  connected(true);
+  element('leave').hidden = key.current() === null;
+  refreshSoon();
+  showChosenSoon();
+  for await (const message of messages(response.body)) {
+    last = message.id ?? last;
+    take(JSON.parse(message.data));
+  }
+}
+
+async function follow() {
+  const mine = new AbortController();
+  source = mine;
+  await read(mine.signal).catch(() => {});
+  if (source !== mine) return; // the page was left
+  connected(false);
+  setTimeout(follow, retryMs);
+  retryMs = Math.min(retryMs * 2, 15000);
 }
 
 /* What the reader does */
@@ -216,7 +229,11 @@ document.addEventListener('keydown', (event) => {
   }
 });
 window.addEventListener('hashchange', route);
-window.addEventListener('pagehide', () => source?.close());
+element('leave').addEventListener('click', key.forget);
+window.addEventListener('pagehide', () => {
+  source?.abort();
+  source = null;
+});
 window.addEventListener('pageshow', (event) => event.persisted && follow());
 
 setInterval(tick, 1000);

@@ -1,4 +1,5 @@
 // What the other parts share: elements, requests, times, JSON. It knows nothing of workflows.
+import * as key from './key.js';
 
 // An element with properties and children. Text goes in as text nodes only, so that no name can
 // become markup.
@@ -53,11 +54,20 @@ async function answer(response) {
   throw new Refusal(why ? String(why) : `The server answered ${response.status}.`, response.status);
 }
 
-async function ask(path, init) {
-  try {
-    return await fetch(path, init);
-  } catch {
-    throw new Refusal('The server cannot be reached.');
+// Asks with the key that there is, and where the server wants another one, when that is given.
+export async function ask(path, init = {}) {
+  for (;;) {
+    const used = key.current();
+    const headers = used === null ? init.headers
+      : { ...init.headers, Authorization: `Bearer ${used}` };
+    let response;
+    try {
+      response = await fetch(path, { ...init, headers });
+    } catch {
+      throw new Refusal('The server cannot be reached.');
+    }
+    if (response.status !== 401) return response;
+    await key.another(used);
   }
 }
 
@@ -148,4 +158,21 @@ const SIGNS = {
 export function pill(status) {
   return h('span', { class: `pill s-${status}` },
     h('span', { class: 'sign', 'aria-hidden': 'true' }, SIGNS[status] ?? '•'), String(status));
+}
+
+// The messages of an event stream, as they come: their data, and their id where they have one.
+export async function* messages(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    const blocks = (text + part.value).split('\n\n');
+    text = blocks.pop();
+    for (const block of blocks) {
+      const fields = Object.fromEntries(block.split('\n').map((line) => {
+        const [name, ...value] = line.split(': ');
+        return [name, value.join(': ')];
+      }));
+      if (fields.data !== undefined) yield fields;
+    }
+  }
 }
