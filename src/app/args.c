@@ -56,8 +56,9 @@ static const struct option options[] = {
     TEXT(data, "DIR", "where the data lie (./swm-demo-data)"),
     TEXT(listen, "ADDRESS:PORT",
          "where the server listens (127.0.0.1:7960); port 0 takes a free one"),
-    TEXT(role, "ROLE", "viewer, worker, operator, author or admin: each may also do what those\n"
-                       "                                 before it may"),
+    TEXT(role, "ROLE",
+         "viewer, worker, operator, author or admin: each may also do what those\n"
+         "                                 before it may"),
     TEXT(name, "TEXT", "what the records call the key"),
     TEXT(expires, "LENGTH|TIME", "when it ends: 30d, or 2026-11-23T12:00:00Z (never)"),
     FLAG("fast", fast, "everything five times as fast"),

@@ -10,7 +10,7 @@ struct args {
     const char *key, *input, *event_id, *template, *status, *stage, *since, *limit, *at, *task,
         *reason, *until, *timers, *token, *output, *error, *message, *assignee, *queue, *exec,
         *concurrency, *format, *data, *listen, *role, *name, *expires; /* NULL: not given */
-    char **words;                              /* what is no option */
+    char **words;                                                      /* what is no option */
     int word_count;
 };
 

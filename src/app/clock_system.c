@@ -15,7 +15,8 @@ static int64_t read_us(clockid_t id)
 static int64_t read_system(struct clock *clock)
 {
     struct clock_system *c = (struct clock_system *)(void *)clock;
-    int64_t wall_ms = read_us(CLOCK_REALTIME) / 1000, steady_us = read_us(CLOCK_MONOTONIC);
+    int64_t wall_ms = read_us(CLOCK_REALTIME) / 1000 + c->offset_ms,
+            steady_us = read_us(CLOCK_MONOTONIC);
     if (wall_ms >= c->told_ms) {
         c->told_ms = wall_ms;
         c->steady_us = steady_us;

@@ -8,6 +8,7 @@
 
 struct clock_system {
     struct clock clock; /* first: the port */
+    int64_t offset_ms;  /* added to the wall clock: the store's time, where that is another */
     int64_t told_ms;
     int64_t steady_us; /* the steady clock when told_ms was told */
 };

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
 
 enum option_kind { OPTION_TEXT, OPTION_FLAG, OPTION_LIST };
 
@@ -26,12 +28,12 @@ static const struct option options[] = {
      "where the data lie"},
     {"--listen", "SWM_LISTEN", OPTION_TEXT, offsetof(struct config, listen), "ADDRESS:PORT",
      "127.0.0.1:7960", "where to listen; port 0 takes a free one"},
-    {"--store", "SWM_STORE", OPTION_TEXT, offsetof(struct config, store), "sqlite|memory", "sqlite",
-     "what keeps the data; memory forgets them at the end"},
-    {"--queue", "SWM_QUEUE", OPTION_TEXT, offsetof(struct config, queue), "builtin", "builtin",
-     "where task messages go"},
-    {"--node", "SWM_NODE", OPTION_TEXT, offsetof(struct config, node), "NAME", "local",
-     "the name of this server in the records"},
+    {"--store", "SWM_STORE", OPTION_TEXT, offsetof(struct config, store), "STORE", "sqlite",
+     "what keeps the data: sqlite, memory (forgets them at the end), mongodb://HOST,…/DB?…"},
+    {"--queue", "SWM_QUEUE", OPTION_TEXT, offsetof(struct config, queue), "QUEUE", "builtin",
+     "where task messages go: builtin, sqs://REGION[?endpoint=URL&events=NAME&create=no]"},
+    {"--node", "SWM_NODE", OPTION_TEXT, offsetof(struct config, node), "NAME", NULL,
+     "the name of this server in the records (local; in a cluster the host's)"},
     {"--host", "SWM_HOST", OPTION_LIST, offsetof(struct config, hosts), "NAME", NULL,
      "a further name that browsers may call this server; may be given again"},
     {"--log-level", "SWM_LOG_LEVEL", OPTION_TEXT, offsetof(struct config, log_level),
@@ -165,19 +167,57 @@ static enum err check_admin_key(struct config *c)
     return ERR_INVALID;
 }
 
+static bool has_prefix(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Records of two starts must be told apart, where one may have to finish the other's work. */
+static enum err name_node(struct config *c)
+{
+    static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+    char host[NODE_NAME_BYTES_MAX + 1] = "";
+    uint8_t chance[5];
+    if (c->node == NULL && c->is_shared_store && gethostname(host, sizeof host - 1) != 0)
+        host[0] = '\0';
+    const char *name = c->node != NULL ? c->node : host[0] != '\0' ? host : "local";
+    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+    if (len == 0 || len > NODE_NAME_BYTES_MAX || name[len] != '\0') {
+        fprintf(stderr,
+                "swm serve: --node takes 1 to %d letters, digits, '-', '_' and '.'; not \"%s\"\n",
+                NODE_NAME_BYTES_MAX, name);
+        return ERR_INVALID;
+    }
+    memcpy(c->node_name, name, len + 1);
+    if (!c->is_shared_store)
+        return ERR_NONE;
+    if (getrandom(chance, sizeof chance, 0) != (ssize_t)sizeof chance)
+        return ERR_IO;
+    c->node_name[len++] = '-';
+    for (size_t k = 0; k < sizeof chance; k++)
+        c->node_name[len++] = digits[chance[k] % 32];
+    c->node_name[len] = '\0';
+    return ERR_NONE;
+}
+
 static enum err check(struct config *c)
 {
-    static const char *const stores[] = {"sqlite", "memory", NULL},
-                             *const queues[] = {"builtin", NULL},
+    static const char *const stores[] = {"sqlite", "memory", "mongodb://…", "mongodb+srv://…",
+                                         NULL},
+                             *const queues[] = {"builtin", "sqs://REGION", NULL},
                              *const levels[] = {"debug", "info", "warn", "error", NULL};
     int which;
-    if (check_word("--store", c->store, stores, &which) != ERR_NONE ||
-        check_word("--queue", c->queue, queues, &which) != ERR_NONE ||
+    c->is_shared_store =
+        has_prefix(c->store, "mongodb://") || has_prefix(c->store, "mongodb+srv://");
+    if ((!c->is_shared_store && check_word("--store", c->store, stores, &which) != ERR_NONE) ||
+        (!has_prefix(c->queue, "sqs://") &&
+         check_word("--queue", c->queue, queues, &which) != ERR_NONE) ||
         check_word("--log-level", c->log_level, levels, &which) != ERR_NONE)
         return ERR_INVALID;
     c->least = (enum log_level)which;
     c->is_open_address = !is_loopback(c->listen);
-    return check_admin_key(c);
+    enum err e = name_node(c);
+    return e == ERR_NONE ? check_admin_key(c) : e;
 }
 
 enum err config_read(int argc, char **argv, struct config *out)
@@ -201,7 +241,9 @@ void config_help(void)
             printf(" (%s)", o->fallback);
         putchar('\n');
     }
-    puts("  (not an option)                   SWM_ADMIN_KEY  a key that opens everything; with one,\n"
-         "                                                   or once swm key create made one, every\n"
+    puts("  (not an option)                   SWM_ADMIN_KEY  a key that opens everything; with "
+         "one,\n"
+         "                                                   or once swm key create made one, "
+         "every\n"
          "                                                   request needs a key");
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #define CONFIG_HOSTS_MAX 16
+#define CONFIG_NODE_BYTES 72
 
 struct config {
     const char *data, *listen, *store, *queue, *node, *log_level;
@@ -15,6 +16,9 @@ struct config {
     size_t host_count;
     const char *admin_key; /* SWM_ADMIN_KEY; NULL: none. No option: those can be seen by others */
     bool is_open_address;  /* others than this machine can reach it */
+    bool is_shared_store;  /* other nodes use it too */
+    char node_name[CONFIG_NODE_BYTES]; /* `node`; with a shared store it has a suffix of this start
+                                        */
     bool log_json;
     enum log_level least; /* what log_level says */
 };

@@ -109,6 +109,11 @@ struct store *drivers_store(struct drivers *d)
     return &d->view;
 }
 
+int64_t drivers_offset_ms(const struct drivers *d)
+{
+    return d->store->ops->offset_ms == NULL ? 0 : d->store->ops->offset_ms(d->store);
+}
+
 int drivers_wake_fd(const struct drivers *d)
 {
     return d->store->ops->wake_fd(d->store);

@@ -16,6 +16,8 @@ struct drivers;
  * what is wrong, where there is more to say than the error does. */
 enum err drivers_open(const char *store, const char *data, struct drivers **out,
                       char message[DRIVERS_MESSAGE_BYTES]) MUST_USE;
+/* To be added to the wall clock for the store's time. */
+int64_t drivers_offset_ms(const struct drivers *d);
 struct store *drivers_store(struct drivers *d); /* the engine's view of the store */
 int drivers_wake_fd(const struct drivers *d);   /* readable when requests are finished; -1 */
 /* The built-in queues, connected to the engine. Ready when what is stored of them is being read. */

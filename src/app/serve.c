@@ -42,6 +42,7 @@ struct serve {
     int64_t now_ms, began_at_ms, drained_at_ms;
     bool is_ready, is_draining;
     bool is_template_new; /* the queues are to be told */
+    char info[512];       /* what other nodes may know of this one: JSON */
     int exit;
 };
 
@@ -128,11 +129,12 @@ static bool is_too_open(struct serve *s)
 {
     if (!s->config.is_open_address || rest_asks_for_keys(s->rest))
         return false;
-    log_line(LOG_ERROR, "app",
-             "--listen %s is refused: others could reach it, and there is no key that they would "
-             "need. Make one with \"swm key create --role admin\" on a server of the same data that "
-             "listens on 127.0.0.1, or set SWM_ADMIN_KEY",
-             s->config.listen);
+    log_line(
+        LOG_ERROR, "app",
+        "--listen %s is refused: others could reach it, and there is no key that they would "
+        "need. Make one with \"swm key create --role admin\" on a server of the same data that "
+        "listens on 127.0.0.1, or set SWM_ADMIN_KEY",
+        s->config.listen);
     s->exit = EXIT_REFUSED;
     return true;
 }
@@ -168,6 +170,7 @@ static bool is_over(struct serve *s)
 static void run(struct serve *s)
 {
     for (;;) {
+        s->clock.offset_ms = drivers_offset_ms(s->drivers);
         s->now_ms = s->clock.clock.read(&s->clock.clock);
         drivers_set_time(s->drivers, s->now_ms);
         rest_set_time(s->rest, s->now_ms);
@@ -255,10 +258,20 @@ static void take_record(void *context, struct slice instance, const struct store
     rest_tell(s->rest, instance, r);
 }
 
+/* The listening address is known to differ only in its port, where that was 0. */
+static void describe_node(struct serve *s)
+{
+    (void)snprintf(s->info, sizeof s->info,
+                   "{\"queue\":\"%.200s\",\"address\":\"%.100s\",\"version\":\"%.60s\"}",
+                   s->config.queue, s->config.listen, version_text);
+}
+
 static enum err open_engine(struct serve *s, uint64_t seed)
 {
+    describe_node(s);
     struct flow_config c = {.store = drivers_store(s->drivers),
-                            .node = slice_of(s->config.node),
+                            .node = slice_of(s->config.node_name),
+                            .info = slice_of(s->info),
                             .seed = seed,
                             .tell = take_record,
                             .tell_context = s};
@@ -277,7 +290,7 @@ static enum err open_rest(struct serve *s, uint64_t seed)
     bool is_on_disk = strcmp(s->config.store, "memory") != 0;
     struct rest_config c = {.data_folder = slice_of(is_on_disk ? s->config.data : NULL),
                             .store = slice_of(s->config.store),
-                            .node = slice_of(s->config.node),
+                            .node = slice_of(s->config.node_name),
                             .seed = seed,
                             .admin_key = slice_of(s->config.admin_key)};
     return rest_open(&c, &s->rest);
@@ -305,8 +318,11 @@ static enum err open_all(struct serve *s)
     if (getrandom(seeds, sizeof seeds, 0) != (ssize_t)sizeof seeds)
         return ERR_IO;
     enum err e = open_store(s);
-    if (e == ERR_NONE)
+    if (e == ERR_NONE) {
+        s->clock.offset_ms = drivers_offset_ms(s->drivers);
+        s->now_ms = s->began_at_ms = s->clock.clock.read(&s->clock.clock);
         e = open_rest(s, seeds[0]);
+    }
     if (e == ERR_NONE)
         e = open_engine(s, seeds[1]);
     if (e == ERR_NONE)

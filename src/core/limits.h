@@ -52,11 +52,12 @@
 #define WAKE_WINDOW_MS 60000               /* wake-ups nearer than this are held in memory */
 #define WAKE_WINDOW_MAX 100000             /* and at most so many */
 #define LIST_LIMIT_MAX 1000
-#define NODE_BEAT_MS 500    /* how often a node that shares its store says that it lives */
-#define NODE_SILENT_MS 2000 /* then the others finish its work */
-#define NODES_MAX 256       /* that share a store */
-#define FRESH_MS 1000       /* what another node may have changed is read again after this long */
-#define DUE_ROWS_MAX 1000   /* overdue rows that a node looks at in one go */
+#define NODE_BEAT_MS 500       /* how often a node that shares its store says that it lives */
+#define NODE_SILENT_MS 2000    /* then the others finish its work */
+#define NODE_NAME_BYTES_MAX 60 /* of --node; a start adds its suffix */
+#define NODES_MAX 256          /* that share a store */
+#define FRESH_MS 1000     /* what another node may have changed is read again after this long */
+#define DUE_ROWS_MAX 1000 /* overdue rows that a node looks at in one go */
 #define LIST_LIMIT_DEFAULT 100
 
 /* Defaults of the template language */
@@ -98,7 +99,7 @@
 #define START_WAIT_S_MAX 60            /* how long the answer to a start may wait for the end */
 
 /* Access */
-#define ACCESS_KEYS_MAX 10000  /* revoked and expired ones are kept */
+#define ACCESS_KEYS_MAX 10000    /* revoked and expired ones are kept */
 #define ACCESS_TEXT_BYTES_MIN 16 /* of SWM_ADMIN_KEY */
 #define ACCESS_TEXT_BYTES_MAX 256
 
