@@ -185,7 +185,7 @@ static void beaten(struct flow *f, struct ask *q)
     look_who_lives(f);
     if (c->is_idle_beat && q->r.last_pos > f->idle_pos)
         f->idle_pos = q->r.last_pos;
-    if (f->state == FLOW_STARTING)
+    if (f->state == FLOW_STARTING && f->start_err == ERR_NONE)
         join(f);
 }
 

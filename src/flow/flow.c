@@ -38,6 +38,8 @@ struct ask *ask_new(struct flow *f, enum store_op op, ask_done *done)
     q->r.op = op;
     q->r.arena = &q->arena;
     q->r.owner = q;
+    if (f->is_shared)
+        q->r.node = f->config.node;
     return q;
 }
 

@@ -75,10 +75,16 @@ static void rows_are_written(struct flow *f, struct visit *v, struct entry *e, e
     t->sent_pos = f->last_pos + 1;
 }
 
+/* Until the next beat tells anew, the node is not looked at again. */
 static void forgotten(struct flow *f, struct ask *q)
 {
+    struct cluster *c = f->cluster;
+    struct slice id = {c->takeover.id, c->takeover.id_len};
     (void)q; /* where it was seen again it lives, and where not it is found again */
-    f->cluster->takeover = (struct takeover){0};
+    for (uint32_t k = 0; k < c->peer_count; k++)
+        if (slice_eq(c->peers[k].node.id, id))
+            c->peers[k] = c->peers[--c->peer_count];
+    c->takeover = (struct takeover){0};
 }
 
 static void forget(struct flow *f, struct takeover *t)
@@ -99,7 +105,8 @@ static void work_on_takeover(struct flow *f, struct takeover *t)
     if (t->is_page_asked || t->is_dropping || t->loading > 0)
         return;
     if (t->is_failed && (!t->is_flush_asked || t->is_written)) {
-        *t = (struct takeover){0}; /* begun again at the next look */
+        *t = (struct takeover){0}; /* begun again, but not at once */
+        f->cluster->take_over_at_ms = f->now_ms + NODE_BEAT_MS;
     } else if (!t->is_read) {
         read_page(f, t);
     } else if (!t->is_flush_asked) {
@@ -131,7 +138,7 @@ static void look_for_dead(struct flow *f)
 void takeover_round(struct flow *f)
 {
     struct takeover *t = &f->cluster->takeover;
-    if (!t->is_active && f->state == FLOW_READY)
+    if (!t->is_active && f->state == FLOW_READY && f->now_ms >= f->cluster->take_over_at_ms)
         look_for_dead(f);
     if (t->is_active)
         work_on_takeover(f, t);
