@@ -222,7 +222,7 @@ enum err drivers_declare(struct drivers *d)
     while ((t = flow_template_next(d->flow, &cursor)) != NULL) {
         for (uint32_t i = 0; i < t->task_count && e == ERR_NONE; i++) {
             if (t->tasks[i].queue.at != NULL)
-                e = queue_local_declare(d->queue, t->tasks[i].queue);
+                e = queue_local_declare(d->queue, template_queue_name(t->tasks[i].queue));
         }
     }
     return e;

@@ -69,6 +69,7 @@
 /* Queues (Amazon SQS's own where it has one) */
 #define QUEUES_MAX 10000
 #define QUEUE_NAME_BYTES_MAX 80
+#define QUEUE_ADDRESS_BYTES_MAX 300 /* a queue's ARN or URL in a template */
 #define QUEUE_WINDOW_MAX 10000    /* visible task messages of a queue held in memory */
 #define QUEUE_FOREIGN_MAX 1000000 /* stored foreign messages of a queue */
 #define QUEUE_INFLIGHT_MAX 120000

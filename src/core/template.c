@@ -160,3 +160,11 @@ struct slice template_error_text(struct arena *a, const struct template_error *e
     text_put(&t, e->message);
     return text_slice(&t);
 }
+
+struct slice template_queue_name(struct slice queue)
+{
+    size_t from = queue.len;
+    while (from > 0 && queue.at[from - 1] != ':' && queue.at[from - 1] != '/')
+        from--;
+    return queue.at == NULL ? queue : (struct slice){queue.at + from, queue.len - from};
+}

@@ -114,4 +114,7 @@ void template_report_json(struct json_out *o, const struct template_report *repo
                           bool is_warning);
 struct slice template_error_text(struct arena *a, const struct template_error *e);
 
+/* The name in a task's queue, which may be an ARN or a URL: built-in queues have only names. */
+struct slice template_queue_name(struct slice queue);
+
 #endif

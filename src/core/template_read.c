@@ -2,6 +2,8 @@
  * what is wrong at the place of the value, in the words of the key it stands under. */
 #include "core/template_int.h"
 
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/time.h"
 #include "core/schema.h"
@@ -127,20 +129,67 @@ bool read_name(struct parser *p, const struct doc_member *m, struct slice *out)
     return false;
 }
 
+static bool is_queue_name(struct slice s)
+{
+    size_t len = s.len;
+    if (slice_has_suffix(s, SLICE(".fifo")))
+        s.len -= 5;
+    return len <= QUEUE_NAME_BYTES_MAX && is_word(s);
+}
+
+static bool is_account(struct slice s)
+{
+    for (size_t k = 0; k < s.len; k++)
+        if (s.at[k] < '0' || s.at[k] > '9')
+            return false;
+    return s.len > 0;
+}
+
+/* arn:PARTITION:sqs:REGION:ACCOUNT:NAME */
+static bool is_queue_arn(struct slice s)
+{
+    struct slice part[6], rest = s;
+    for (int k = 0; k < 6; k++) {
+        if (rest.at == NULL)
+            return false;
+        slice_cut(rest, ':', &part[k], &rest);
+    }
+    return rest.at == NULL && slice_eq_text(part[0], "arn") && is_word(part[1]) &&
+           slice_eq_text(part[2], "sqs") && is_word(part[3]) && is_account(part[4]) &&
+           is_queue_name(part[5]);
+}
+
+/* https://HOST/ACCOUNT/NAME */
+static bool is_queue_url(struct slice s)
+{
+    struct slice scheme, host, account, name;
+    slice_cut(s, '/', &scheme, &host);
+    if (!slice_eq_text(scheme, "https:") && !slice_eq_text(scheme, "http:"))
+        return false;
+    slice_cut(host, '/', &scheme, &host);
+    if (scheme.len > 0 || host.at == NULL)
+        return false;
+    slice_cut(host, '/', &host, &account);
+    slice_cut(account, '/', &account, &name);
+    for (size_t k = 0; k < host.len; k++)
+        if (host.at[k] <= ' ' || host.at[k] > '~' || strchr("\"\\@?#%<>{}|^`", host.at[k]) != NULL)
+            return false;
+    return host.len > 0 && is_account(account) && is_queue_name(name);
+}
+
 bool read_queue(struct parser *p, const struct doc_member *m, struct slice *out)
 {
-    struct slice s = m->value->text, word = s;
+    struct slice s = m->value->text;
     if (!read_type(p, m->value, DOC_TEXT, quote_key(p, m)))
         return false;
-    if (slice_has_suffix(s, SLICE(".fifo")))
-        word.len -= 5;
-    if (s.len <= QUEUE_NAME_BYTES_MAX && is_word(word)) {
+    if (s.len <= QUEUE_ADDRESS_BYTES_MAX &&
+        (is_queue_name(s) || is_queue_arn(s) || is_queue_url(s))) {
         *out = slice_copy(p->arena, s);
         return true;
     }
     report_error(p->report, m->value->place,
-                 "%s is no queue name: letters, digits, _ and -, %d at most, perhaps with .fifo "
-                 "at the end",
+                 "%s is no queue: a name of letters, digits, _ and -, %d at most, perhaps with "
+                 ".fifo at the end; or the ARN or the URL of a queue on Amazon SQS",
                  QUOTED(p, s), QUEUE_NAME_BYTES_MAX);
     return false;
 }

@@ -1,6 +1,6 @@
-/* Access keys in memory, and their changes: stored, recorded in the sys chain, then answered. Before
- * it stand the doors, which make keys and check them; after it the store. It never sees a secret,
- * only its hash. */
+/* Access keys in memory, and their changes: stored, recorded in the sys chain, then answered.
+ * Before it stand the doors, which make keys and check them; after it the store. It never sees a
+ * secret, only its hash. */
 #include "flow/access.h"
 
 #include "base/log.h"
@@ -18,7 +18,7 @@ struct key {
         revoked_by[ACTOR_BYTES_MAX];
 };
 
-struct writing { /* one key on its way into the store */
+struct writing {     /* one key on its way into the store */
     struct key *key; /* a copy that takes the place of the known one when it is durable */
     enum event_kind kind;
     access_reply *reply;
@@ -366,7 +366,8 @@ void access_create(struct flow *f, const struct access_order *o, access_reply *r
     key.shown.created_by = keep(key.created_by, sizeof key.created_by, o->actor);
     key.shown.created_at_ms = f->now_ms;
     memcpy(key.shown.hash, o->hash, sizeof key.shown.hash);
-    write_key(f, &key, &(struct writing){.kind = EVENT_KEY_CREATED, .reply = reply, .context = context});
+    write_key(f, &key,
+              &(struct writing){.kind = EVENT_KEY_CREATED, .reply = reply, .context = context});
 }
 
 void access_revoke(struct flow *f, struct slice id, struct slice actor, access_reply *reply,
@@ -388,5 +389,6 @@ void access_revoke(struct flow *f, struct slice id, struct slice actor, access_r
     rebase(&key, known);
     key.shown.revoked_by = keep(key.revoked_by, sizeof key.revoked_by, actor);
     key.shown.revoked_at_ms = f->now_ms;
-    write_key(f, &key, &(struct writing){.kind = EVENT_KEY_REVOKED, .reply = reply, .context = context});
+    write_key(f, &key,
+              &(struct writing){.kind = EVENT_KEY_REVOKED, .reply = reply, .context = context});
 }

@@ -271,7 +271,8 @@ static void read_key(struct flow *f)
  * since an instance can't be read without its template. */
 void flow_start_step_done(struct flow *f, enum err err)
 {
-    static void (*const steps[])(struct flow *) = {read_key, access_load, catalog_load, sys_load, read_behind};
+    static void (*const steps[])(struct flow *) = {read_key, access_load, catalog_load, sys_load,
+                                                   read_behind};
     if (f->state != FLOW_STARTING || f->start_err != ERR_NONE)
         return;
     f->start_err = err;

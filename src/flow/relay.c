@@ -16,11 +16,19 @@ int64_t relay_visibility_ms(const struct task *t)
     return is_stated ? time_min(t->timeout.running_ms, VISIBILITY_MS_MAX) : 0;
 }
 
-static struct queue_message message_of(const struct instance *i, uint32_t task)
+static bool is_derived(const struct flow *f)
+{
+    return f->config.queue != NULL && f->config.queue->ops->is_derived;
+}
+
+static struct queue_message message_of(const struct flow *f, const struct instance *i,
+                                       uint32_t task)
 {
     const struct task *t = &i->template->tasks[task];
     const struct task_state *s = &i->tasks[task];
     struct queue_message m = {.queue = t->queue, .instance = i->id, .task = t->id};
+    if (is_derived(f))
+        m.queue = template_queue_name(t->queue);
     m.generation = s->generation;
     m.attempt = s->attempt;
     m.visible_at_ms = s->sent_at_ms;
@@ -31,7 +39,7 @@ static struct queue_message message_of(const struct instance *i, uint32_t task)
 /* False: the queue could not take the name of the message. */
 static bool offer(struct flow *f, const struct instance *i, uint32_t task, uint64_t pos)
 {
-    struct queue_message m = message_of(i, task);
+    struct queue_message m = message_of(f, i, task);
     if (!instance_has_message(i, task) || f->config.queue == NULL)
         return true;
     m.pos = pos;
@@ -40,11 +48,6 @@ static bool offer(struct flow *f, const struct instance *i, uint32_t task, uint6
     log_line(LOG_WARN, "flow", "memory is short: a message of %.*s waits in the store",
              SLICE_ARG(i->id));
     return false;
-}
-
-static bool is_derived(const struct flow *f)
-{
-    return f->config.queue != NULL && f->config.queue->ops->is_derived;
 }
 
 uint64_t relay_unsent_pos(const struct flow *f)
@@ -74,14 +77,14 @@ void relay_loaded(struct flow *f, struct entry *e)
 /* What a step withdrew is whatever the cached state, still as it was, has out. */
 static void withdraw(struct flow *f, const struct instance *before, uint32_t task)
 {
-    struct queue_message m = message_of(before, task);
+    struct queue_message m = message_of(f, before, task);
     if (f->config.queue != NULL && before->template->tasks[task].queue.len > 0)
         f->config.queue->ops->withdraw(f->config.queue, &m);
 }
 
 static void extend(struct flow *f, const struct instance *i, uint32_t task)
 {
-    struct queue_message m = message_of(i, task);
+    struct queue_message m = message_of(f, i, task);
     if (f->config.queue != NULL && instance_has_message(i, task))
         f->config.queue->ops->extend(f->config.queue, &m, f->now_ms);
 }

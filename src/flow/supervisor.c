@@ -210,7 +210,8 @@ static void add_ready(const struct flow *f, struct arena *a, const struct instan
     struct store_ready *ready = arena_array(a, 2 * i->template->task_count + 1, sizeof *ready);
     for (uint32_t k = 0; k < i->template->task_count; k++) {
         const struct task *t = &i->template->tasks[k];
-        struct store_ready r = {.queue = t->queue, .instance = i->id, .task = t->id};
+        struct slice queue = template_queue_name(t->queue);
+        struct store_ready r = {.queue = queue, .instance = i->id, .task = t->id};
         r.at_ms = i->tasks[k].sent_at_ms;
         r.generation = i->tasks[k].generation;
         r.attempt = i->tasks[k].attempt;

@@ -366,3 +366,33 @@ TEST(json_texts_are_decoded)
     if (t != NULL)
         CHECK_TEXT(expr_source(t->output), "[\"é😀\\n/\\b\\f\\r\\t\",1.50,-0,1e3]");
 }
+
+static bool is_queue_taken(const char *queue)
+{
+    char source[512];
+    (void)snprintf(source, sizeof source,
+                   "name: a\nstages: [{name: s, tasks: [{name: t, queue: \"%s\"}]}]\n", queue);
+    return parse(source) != NULL;
+}
+
+TEST(a_queue_may_be_named_by_its_arn_or_its_url)
+{
+    static const char *const good[] = {
+        "arn:aws:sqs:eu-west-1:123456789012:orders", "arn:aws-cn:sqs:cn-north-1:1:o.fifo",
+        "https://sqs.eu-west-1.amazonaws.com/123456789012/orders", "http://127.0.0.1:9324/0/a-b"};
+    static const char *const bad[] = {"arn:aws:sns:eu-west-1:123456789012:orders",
+                                      "arn:aws:sqs:eu-west-1:account:orders",
+                                      "arn:aws:sqs:eu-west-1:1:orders:more",
+                                      "https:///1/orders",
+                                      "https://host/orders",
+                                      "https://user@host/1/orders",
+                                      "ftp://host/1/orders",
+                                      "https://host/1/orders?x=1"};
+    for (size_t k = 0; k < sizeof good / sizeof *good; k++)
+        CHECK(is_queue_taken(good[k]));
+    for (size_t k = 0; k < sizeof bad / sizeof *bad; k++)
+        CHECK(!is_queue_taken(bad[k]));
+    CHECK_TEXT(template_queue_name(slice_of(good[0])), "orders");
+    CHECK_TEXT(template_queue_name(slice_of(good[3])), "a-b");
+    CHECK_TEXT(template_queue_name(SLICE("plain")), "plain");
+}
