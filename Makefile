@@ -50,7 +50,7 @@ FUZZ := $(FUZZERS:%=build/fuzz/%)
 
 # --- how it is compiled --------------------------------------------------------------------------
 
-PACKAGES := yyjson libfyaml libmicrohttpd libcurl sqlite3 libcrypto
+PACKAGES := yyjson libfyaml libmicrohttpd libcurl sqlite3 libmongoc-1.0 libcrypto
 # Asked for once, and only when something is compiled.
 PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
 PACKAGE_LIBS = $(eval PACKAGE_LIBS := $$(shell pkg-config --libs $(PACKAGES)))$(PACKAGE_LIBS)

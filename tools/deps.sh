@@ -39,6 +39,7 @@ find_missing_build() {
     need_library libmicrohttpd-dev libmicrohttpd
     need_library libcurl4-openssl-dev libcurl
     need_library libsqlite3-dev sqlite3
+    need_library libmongoc-dev libmongoc-1.0
     need_library libssl-dev libcrypto
 }
 
@@ -196,6 +197,13 @@ make_node_modules() {
     [ -d test/e2e/node_modules/ ] || ln -sfn ../../$dir/node_modules test/e2e/node_modules
 }
 
+# A database server for the tests of its driver and of several nodes.
+fetch_mongod() {
+    [ -x build/test-mongo/mongod ] && return 0
+    say "fetching the MongoDB server for tests"
+    build/test-venv/bin/python test/servers/mongo.py fetch || die "the MongoDB server could not be fetched"
+}
+
 look() {
     missing=()
     find_missing_build
@@ -217,5 +225,6 @@ fi
 if [ "$level" = test ]; then
     make_venv
     make_node_modules
+    fetch_mongod
 fi
 exit 0
