@@ -144,7 +144,8 @@ struct store_request {
                               LOAD: known up to here, so no row is read, only records beyond */
     uint64_t pos;          /* FEED: after this position */
     int64_t at_ms;         /* DUE: due at or before; TEMPLATES: applied at or after; EXPIRED: last
-                              changed before; NODE_DROP: only if last seen then (0: anyway) */
+                              changed before; NODE_DROP: only if last seen then (0: anyway);
+                              NODE_PUT: now, for a store without a clock of its own (memory) */
     uint32_t limit;    /* RECORDS FEED LIST DUE READY BEHIND MESSAGES EXPIRED: so many; 0: all */
     bool newest_first; /* RECORDS, FEED: from the end: seq, pos mean "before" (0: the end) */
     struct store_filter filter; /* LIST */
@@ -200,7 +201,10 @@ struct store_count {
  * Positions are the store's time; records of two nodes may come to be in another order than their
  * positions, so a reader of FEED goes on from the smaller of what it read last and `last_pos`, and
  * drops by (instance, seq) what it knows. NODE_PUT states folded_pos, ROWS does not, and BEHIND
- * reads the records of one node after the position it stated.
+ * reads the records of one node after the position it stated. A COMMIT's records are read together
+ * or not at all, and its first one follows the last that is there: what overlaps otherwise need not
+ * be noticed. A row that only reserves the key is not listed, and LOAD gives it only where it was
+ * asked by key. ROWS that meets ERR_EXISTS may have written the other rows.
  *
  * Errors of single operations:
  *   COMMIT     ERR_CONFLICT: a record with this (instance, seq) is there; nothing was written.

@@ -138,6 +138,20 @@ static const struct store_ops ops = {
     .close = close_store,
 };
 
+static const struct store_ops shared_ops = {
+    .name = "memory",
+    .submit = submit,
+    .complete = complete,
+    .wake_fd = wake_fd,
+    .close = close_store,
+    .is_shared = true,
+};
+
+void store_mem_share(struct store *base)
+{
+    base->ops = &shared_ops;
+}
+
 enum err store_mem_open(struct store **out)
 {
     struct store_mem *s = calloc(1, sizeof(*s));

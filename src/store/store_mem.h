@@ -7,6 +7,9 @@
 #include "port/store.h"
 
 enum err store_mem_open(struct store **out) MUST_USE;
+/* From now on it behaves as a store that several nodes share: engines told apart by `node` in their
+ * requests. Its clock is the at_ms of NODE_PUT. */
+void store_mem_share(struct store *s);
 
 /* A crash of whoever uses the store: what was submitted and not collected is lost, or (`apply`)
  * done without anybody being told. Call it while those requests still exist; they are not touched

@@ -14,6 +14,7 @@ struct mem_instance {
     struct store_record *records; /* in order of arrival; their texts are the feed's */
     uint32_t record_count;
     uint64_t seq_max;
+    uint64_t held_seq; /* shared: the commit that reserved the key; older rows change nothing */
 };
 
 struct mem_message {
@@ -28,12 +29,15 @@ struct mem_meta {
 
 struct mem_data {
     struct mem_instance **instances;
-    struct store_record *feed; /* position - 1 is the index */
+    struct store_record *feed; /* position - 1 is the index; removed ones have no instance */
     struct store_template *templates;
     struct store_queue *queues;
     struct mem_message *messages;
     struct mem_meta *metas;
+    struct store_key *keys;
+    struct store_node *nodes;
     uint32_t instance_count, feed_count, template_count, queue_count, message_count, meta_count;
+    uint32_t key_count, node_count;
     uint64_t folded_pos;
 };
 
@@ -56,6 +60,12 @@ enum err mem_read_ready(struct store_mem *s, struct store_request *r) MUST_USE;
 enum err mem_read_templates(struct store_mem *s, struct store_request *r) MUST_USE;
 enum err mem_read_queues(struct store_mem *s, struct store_request *r) MUST_USE;
 enum err mem_read_messages(struct store_mem *s, struct store_request *r) MUST_USE;
+enum err mem_read_keys(struct store_mem *s, struct store_request *r) MUST_USE;
+enum err mem_put_key(struct store_mem *s, struct store_request *r) MUST_USE;
+enum err mem_put_node(struct store_mem *s, struct store_request *r) MUST_USE;
+enum err mem_drop_node(struct store_mem *s, struct store_request *r) MUST_USE;
+const struct store_node *mem_find_node(const struct store_mem *s, struct slice id);
+bool mem_is_row(const struct mem_instance *i); /* it has one that is more than a reserved key */
 bool mem_writes(const struct store_request *r);
 struct slice mem_copy(struct arena *a, struct slice s); /* absent stays absent */
 void mem_copy_row(struct arena *a, struct store_row *to, const struct store_row *from);

@@ -83,9 +83,11 @@ static int by_version(const void *a, const void *b)
 enum err mem_read_templates(struct store_mem *s, struct store_request *r)
 {
     r->templates = arena_array(r->arena, s->data.template_count, sizeof(*r->templates));
-    r->template_count = s->data.template_count;
-    for (uint32_t i = 0; i < r->template_count; i++) {
-        mem_copy_template(r->arena, &r->templates[i], &s->data.templates[i]);
+    for (uint32_t i = 0; i < s->data.template_count; i++) {
+        const struct store_template *t = &s->data.templates[i];
+        if (r->at_ms == 0 || t->applied_at_ms >= r->at_ms) {
+            mem_copy_template(r->arena, &r->templates[r->template_count++], t);
+        }
     }
     qsort(r->templates, r->template_count, sizeof(*r->templates), by_version);
     return ERR_NONE;

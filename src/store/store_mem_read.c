@@ -86,13 +86,19 @@ static enum err feed(struct store_mem *s, struct store_request *r)
 
     for (uint32_t i = 0; i < s->data.feed_count; i++) {
         uint64_t pos = s->data.feed[i].pos;
-        if (r->newest_first ? r->pos == 0 || pos < r->pos : pos > r->pos) {
+        bool is_gone = s->data.feed[i].instance.at == NULL;
+        if (!is_gone && (r->newest_first ? r->pos == 0 || pos < r->pos : pos > r->pos)) {
             chosen[count++] = s->data.feed[i];
         }
     }
     give_records(r, chosen, count, by_pos);
     r->last_pos = s->data.feed_count;
     return ERR_NONE;
+}
+
+bool mem_is_row(const struct mem_instance *i)
+{
+    return i->row != NULL && i->row->rev > 0;
 }
 
 static const struct mem_instance *find_by_key(const struct store_mem *s,
@@ -120,18 +126,20 @@ static enum err load(struct store_mem *s, struct store_request *r)
     const struct mem_instance *i =
         r->id.at != NULL ? map_find(&s->instances, r->id) : find_by_key(s, r);
     uint32_t count = 0;
+    uint64_t known = r->seq;
 
     if (i == NULL || (i->row == NULL && i->record_count == 0)) {
-        return ERR_NOT_FOUND;
+        return r->seq > 0 ? ERR_NONE : ERR_NOT_FOUND;
     }
-    if (i->row != NULL) {
+    if (r->seq == 0 && i->row != NULL && (mem_is_row(i) || r->id.at == NULL)) {
+        known = i->row->rev;
         r->rows = arena_array(r->arena, 1, sizeof(*r->rows));
         r->row_count = 1;
         mem_copy_row(r->arena, &r->rows[0], i->row);
     }
     struct store_record *chosen = arena_array(r->arena, i->record_count, sizeof(*chosen));
     for (uint32_t k = 0; k < i->record_count; k++) {
-        if (i->row == NULL || i->records[k].seq > i->row->rev) {
+        if (i->records[k].seq > known) {
             chosen[count++] = i->records[k];
         }
     }
@@ -149,7 +157,9 @@ static bool passes(const struct store_row *row, const struct store_filter *f)
            (f->key.at == NULL || slice_eq(f->key, row->key)) &&
            (f->business_status.at == NULL || slice_eq(f->business_status, row->business_status)) &&
            (f->version == 0 || f->version == row->version) &&
-           (f->since_ms == 0 || row->updated_at_ms >= f->since_ms);
+           (f->since_ms == 0 || row->updated_at_ms >= f->since_ms) &&
+           (f->not_queue.at == NULL ||
+            (row->is_open && row->queue.at != NULL && !slice_eq(row->queue, f->not_queue)));
 }
 
 static int newest_first(const void *a, const void *b)
@@ -188,7 +198,7 @@ static enum err list(struct store_mem *s, struct store_request *r)
     }
     for (uint32_t i = 0; i < s->data.instance_count; i++) {
         const struct mem_instance *it = s->data.instances[i];
-        if (it->row != NULL && is_after(it, at_ms, n) && passes(it->row, &r->filter)) {
+        if (mem_is_row(it) && is_after(it, at_ms, n) && passes(it->row, &r->filter)) {
             chosen[count++] = it;
         }
     }
@@ -228,6 +238,37 @@ static enum err due(struct store_mem *s, struct store_request *r)
         r->rows[i].id = mem_copy(r->arena, chosen[i]->id);
         r->rows[i].template = mem_copy(r->arena, chosen[i]->row->template);
         r->rows[i].wake_at_ms = chosen[i]->row->wake_at_ms;
+        r->rows[i].node = mem_copy(r->arena, chosen[i]->row->node);
+    }
+    return ERR_NONE;
+}
+
+static int oldest_first(const void *a, const void *b)
+{
+    const struct mem_instance *x = *(const struct mem_instance *const *)a;
+    const struct mem_instance *y = *(const struct mem_instance *const *)b;
+    int order = by_time(x->row->updated_at_ms, y->row->updated_at_ms);
+
+    return order != 0 ? order : by_number(x->n, y->n);
+}
+
+static enum err expired(struct store_mem *s, struct store_request *r)
+{
+    const struct mem_instance **chosen =
+        arena_array(r->arena, s->data.instance_count, sizeof(struct mem_instance *));
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < s->data.instance_count; i++) {
+        const struct mem_instance *it = s->data.instances[i];
+        if (mem_is_row(it) && !it->row->is_open && it->row->updated_at_ms < r->at_ms) {
+            chosen[count++] = it;
+        }
+    }
+    qsort(chosen, count, sizeof(struct mem_instance *), oldest_first);
+    r->row_count = r->limit != 0 && count > r->limit ? r->limit : count;
+    r->rows = arena_array(r->arena, r->row_count, sizeof(*r->rows));
+    for (uint32_t i = 0; i < r->row_count; i++) {
+        r->rows[i].id = mem_copy(r->arena, chosen[i]->id);
     }
     return ERR_NONE;
 }
@@ -244,14 +285,20 @@ static bool is_among(const struct store_request *r, struct slice id)
 
 static enum err behind(struct store_mem *s, struct store_request *r)
 {
-    uint64_t from = r->seq > s->data.folded_pos ? r->seq : s->data.folded_pos + 1;
+    const struct store_node *node = mem_find_node(s, r->node);
+    uint64_t folded_pos = r->node.at == NULL ? s->data.folded_pos
+                          : node != NULL     ? node->folded_pos
+                                             : 0;
+    uint64_t from = r->seq > folded_pos ? r->seq : folded_pos + 1;
     void *rows = NULL;
 
-    r->folded_pos = s->data.folded_pos;
+    r->folded_pos = folded_pos;
     r->last_pos = s->data.feed_count;
     for (uint64_t pos = from; pos <= s->data.feed_count; pos++) {
-        struct slice id = s->data.feed[pos - 1].instance;
-        if (is_among(r, id)) {
+        const struct store_record *record = &s->data.feed[pos - 1];
+        struct slice id = record->instance;
+        bool is_asked = r->node.at == NULL || slice_eq(record->node, r->node);
+        if (id.at == NULL || !is_asked || is_among(r, id)) {
             continue;
         }
         if (r->limit != 0 && r->row_count == r->limit) {
@@ -261,7 +308,8 @@ static enum err behind(struct store_mem *s, struct store_request *r)
             break;
         }
         struct store_row *row = grow_one(r->arena, &rows, &r->row_count, sizeof(*row));
-        *row = (struct store_row){.id = mem_copy(r->arena, id), .wake_at_ms = TIME_NEVER};
+        *row = (struct store_row){
+            .id = mem_copy(r->arena, id), .updated_at_ms = record->at_ms, .wake_at_ms = TIME_NEVER};
         r->rows = rows;
     }
     return ERR_NONE;
@@ -285,7 +333,8 @@ static enum err counts(struct store_mem *s, struct store_request *r)
     void *items = NULL;
 
     for (uint32_t i = 0; i < s->data.instance_count; i++) {
-        const struct store_row *row = s->data.instances[i]->row;
+        const struct mem_instance *it = s->data.instances[i];
+        const struct store_row *row = mem_is_row(it) ? it->row : NULL;
         struct store_count *c = NULL;
         for (uint32_t k = 0; k < r->count_count && row != NULL && c == NULL; k++) {
             bool is_it = slice_eq(r->counts[k].template, text_of(row->template)) &&
@@ -348,6 +397,8 @@ static enum err (*const reads[STORE_OP_COUNT])(struct store_mem *, struct store_
     [STORE_MESSAGES] = mem_read_messages,
     [STORE_META] = meta,
     [STORE_BACKUP] = back_up,
+    [STORE_KEYS] = mem_read_keys,
+    [STORE_EXPIRED] = expired,
 };
 
 enum err mem_read(struct store_mem *s, struct store_request *r)
@@ -356,7 +407,7 @@ enum err mem_read(struct store_mem *s, struct store_request *r)
     r->records = NULL;
     r->counts = NULL;
     r->row_count = r->record_count = r->ready_count = r->template_count = 0;
-    r->queue_count = r->message_count = r->count_count = 0;
+    r->queue_count = r->message_count = r->count_count = r->key_count = 0;
     r->next = r->value = SLICE_NONE;
     return reads[r->op](s, r);
 }

@@ -23,6 +23,8 @@ void mem_copy_row(struct arena *a, struct store_row *to, const struct store_row 
     to->status = mem_copy(a, from->status);
     to->stage = mem_copy(a, from->stage);
     to->business_status = mem_copy(a, from->business_status);
+    to->queue = mem_copy(a, from->queue);
+    to->node = mem_copy(a, from->node);
     to->state = mem_copy(a, from->state);
     to->ready = NULL;
     to->ready_count = 0;
@@ -36,6 +38,7 @@ void mem_copy_record(struct arena *a, struct store_record *to, const struct stor
     to->event = mem_copy(a, from->event);
     to->verdict = mem_copy(a, from->verdict);
     to->bytes = mem_copy(a, from->bytes);
+    to->node = mem_copy(a, from->node);
 }
 
 void mem_copy_message(struct arena *a, struct store_message *to, const struct store_message *from)
@@ -92,7 +95,7 @@ static struct mem_instance *obtain(struct store_mem *s, struct slice id)
 /* A row as it is kept: with its own list of ready entries, or, where the new row has nothing to say
  * about them, those of the old one. */
 static struct store_row *keep_row(struct store_mem *s, const struct store_row *from,
-                                  const struct store_row *old)
+                                  const struct store_row *old, struct slice node)
 {
     struct store_row *row = arena_alloc(&s->kept, sizeof(*row));
     uint32_t kept = old != NULL && !from->had_ready ? old->ready_count : 0;
@@ -100,6 +103,8 @@ static struct store_row *keep_row(struct store_mem *s, const struct store_row *f
         arena_array(&s->kept, kept + from->ready_count, sizeof(struct store_ready));
 
     mem_copy_row(&s->kept, row, from);
+    row->node = s->base.ops->is_shared ? mem_copy(&s->kept, node) : SLICE_NONE;
+    row->is_unsettled = false;
     if (kept > 0) {
         memcpy(ready, old->ready, kept * sizeof(*ready));
     }
@@ -196,7 +201,8 @@ static enum err check_seqs(const struct mem_instance *i, const struct store_requ
     return ERR_NONE;
 }
 
-static void link_record(struct store_mem *s, struct mem_instance *i, struct store_record *rec)
+static void link_record(struct store_mem *s, struct mem_instance *i, struct store_record *rec,
+                        struct slice node)
 {
     void *feed = s->data.feed, *records = i->records;
     struct store_record copy;
@@ -204,6 +210,7 @@ static void link_record(struct store_mem *s, struct mem_instance *i, struct stor
     rec->pos = s->data.feed_count + 1;
     mem_copy_record(&s->kept, &copy, rec);
     copy.instance = i->id;
+    copy.node = s->base.ops->is_shared ? mem_copy(&s->kept, node) : SLICE_NONE;
     struct store_record *in_feed = grow_one(&s->kept, &feed, &s->data.feed_count, sizeof(copy));
     s->data.feed = feed;
     *in_feed = copy;
@@ -213,10 +220,34 @@ static void link_record(struct store_mem *s, struct mem_instance *i, struct stor
     i->seq_max = copy.seq > i->seq_max ? copy.seq : i->seq_max;
 }
 
+/* Where nodes share the store, a commit's row only says who has the key; ROWS writes it. What a row
+ * says of an earlier revision must not give the key away again. */
+static struct store_row *reserve_key(struct store_mem *s, struct mem_instance *i,
+                                     const struct store_request *r)
+{
+    struct store_row *row;
+
+    if (!claims_key(&r->rows[0])) {
+        return NULL;
+    }
+    i->held_seq = r->record_count > 0 ? r->records[0].seq : 0;
+    row = arena_alloc(&s->kept, sizeof(*row));
+    *row = (struct store_row){.id = i->id, .wake_at_ms = TIME_NEVER};
+    if (i->row != NULL) {
+        *row = *i->row;
+    }
+    row->template = mem_copy(&s->kept, r->rows[0].template);
+    row->key = mem_copy(&s->kept, r->rows[0].key);
+    row->node = mem_copy(&s->kept, r->node);
+    row->is_open = true;
+    return row;
+}
+
 static enum err commit(struct store_mem *s, struct store_request *r)
 {
     struct mem_instance *i = obtain(s, r->id);
     struct store_row *row = NULL;
+    bool is_shared = s->base.ops->is_shared;
     enum err err = check_seqs(i, r);
 
     if (err == ERR_NONE && r->row_count > 0) {
@@ -228,15 +259,15 @@ static enum err commit(struct store_mem *s, struct store_request *r)
     s->touched_saved = *i;
     s->touched = i;
     if (r->row_count > 0) {
-        row = keep_row(s, &r->rows[0], i->row);
+        row = is_shared ? reserve_key(s, i, r) : keep_row(s, &r->rows[0], i->row, r->node);
     }
     for (uint32_t k = 0; k < r->record_count; k++) {
-        link_record(s, i, &r->records[k]);
+        link_record(s, i, &r->records[k], r->node);
     }
     keep_payloads(s, r);
     i->row = row != NULL ? row : i->row;
     r->last_pos = s->data.feed_count;
-    r->is_row_written = row != NULL;
+    r->is_row_written = row != NULL && !is_shared;
     return ERR_NONE;
 }
 
@@ -248,14 +279,15 @@ static enum err write_rows(struct store_mem *s, struct store_request *r)
     for (uint32_t i = 0; i < r->row_count; i++) {
         of[i] = obtain(s, r->rows[i].id);
         rows[i] = of[i]->row;
-        if (rows[i] != NULL && rows[i]->rev > r->rows[i].rev) {
+        if ((rows[i] != NULL && rows[i]->rev > r->rows[i].rev) ||
+            of[i]->held_seq > r->rows[i].rev) {
             continue; /* a commit's own row is newer: this one says nothing */
         }
         enum err err = check_key(s, r, i);
         if (err != ERR_NONE) {
             return err;
         }
-        rows[i] = keep_row(s, &r->rows[i], of[i]->row);
+        rows[i] = keep_row(s, &r->rows[i], of[i]->row, r->node);
     }
     keep_payloads(s, r);
     for (uint32_t i = 0; i < r->row_count; i++) {
@@ -263,6 +295,22 @@ static enum err write_rows(struct store_mem *s, struct store_request *r)
     }
     if (r->folded_pos > s->data.folded_pos) {
         s->data.folded_pos = r->folded_pos;
+    }
+    return ERR_NONE;
+}
+
+/* The numbers of its records stay gaps. */
+static enum err remove_instance(struct store_mem *s, struct store_request *r)
+{
+    struct mem_instance *i = map_find(&s->instances, r->id);
+
+    for (uint32_t k = 0; i != NULL && k < i->record_count; k++) {
+        s->data.feed[i->records[k].pos - 1].instance = SLICE_NONE;
+    }
+    if (i != NULL) {
+        i->row = NULL;
+        i->record_count = 0;
+        i->seq_max = i->held_seq = 0;
     }
     return ERR_NONE;
 }
@@ -418,6 +466,10 @@ static enum err (*const writes[STORE_OP_COUNT])(struct store_mem *, struct store
     [STORE_MESSAGE_DELETE] = drop_messages,
     [STORE_PURGE] = purge,
     [STORE_META] = add_meta,
+    [STORE_KEY_PUT] = mem_put_key,
+    [STORE_NODE_PUT] = mem_put_node,
+    [STORE_NODE_DROP] = mem_drop_node,
+    [STORE_REMOVE] = remove_instance,
 };
 
 /* META without a value only reads. */

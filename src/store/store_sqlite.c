@@ -167,6 +167,7 @@ static void submit(struct store *base, struct store_request *r)
 
     assert(r->op < STORE_OP_COUNT);
     assert(r->arena != NULL);
+    assert(r->op != STORE_NODE_PUT && r->op != STORE_NODE_DROP); /* this store has one node */
     struct lane *l = lane_of(s, r);
     pthread_mutex_lock(&s->lock);
     assert(!s->is_closing);

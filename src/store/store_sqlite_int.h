@@ -43,6 +43,9 @@ enum sql {
     SQL_MESSAGE_PUT,
     SQL_MESSAGE_DROP,
     SQL_MESSAGES_PURGE,
+    SQL_KEY_PUT,
+    SQL_EVENTS_DROP,
+    SQL_ROW_DROP,
     SQL_LAST_POS,
     SQL_ROW_BY_ID,
     SQL_ROW_BY_KEY,
@@ -60,10 +63,13 @@ enum sql {
     SQL_TEMPLATES,
     SQL_QUEUES,
     SQL_MESSAGES,
+    SQL_KEYS,
+    SQL_EXPIRED,
     SQL_COUNT
 };
 
 #define META_FOLDED "store.folded_pos" /* all records up to here are in rows */
+#define META_LAST "store.last_pos"     /* given to records that may be removed meanwhile */
 
 struct store_sqlite;
 
@@ -138,12 +144,21 @@ void lane_settle(struct lane *l);
 void lane_close(struct lane *l);
 enum err sqlite_err(sqlite3 *db, int rc);
 
-/* --- store_sqlite_write.c, store_sqlite_read.c, store_sqlite_list.c, store_sqlite_backup.c --- */
+/* --- store_sqlite_write.c, store_sqlite_put.c, store_sqlite_read.c, store_sqlite_list.c,
+ * store_sqlite_backup.c --- */
 /* Sets `err` in each request of the batch; what succeeded is durable. Writer's thread. */
 void write_batch(struct store_sqlite *s, struct list *batch);
 /* Copies the WAL into the database when it has grown enough. Writer's thread. */
 void write_checkpoint(struct store_sqlite *s);
 bool write_is_for(const struct store_request *r);
+enum err put_template(struct lane *l, struct store_request *r);
+enum err put_queue(struct lane *l, struct store_request *r);
+enum err put_queue_drop(struct lane *l, struct store_request *r);
+enum err put_messages(struct lane *l, struct store_request *r);
+enum err put_messages_drop(struct lane *l, struct store_request *r);
+enum err put_purge(struct lane *l, struct store_request *r);
+enum err put_meta(struct lane *l, struct store_request *r);
+enum err put_key(struct lane *l, struct store_request *r);
 void read_request(struct lane *l, struct store_request *r);
 enum err read_list(struct lane *l, struct store_request *r);
 enum err read_ready(struct lane *l, struct store_request *r);

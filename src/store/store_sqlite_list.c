@@ -24,7 +24,7 @@ struct condition { /* a filter that is asked for */
     struct slice text;
 };
 
-#define CONDITIONS 5
+#define CONDITIONS 6
 
 static void conditions_of(const struct store_filter *f, struct condition out[CONDITIONS])
 {
@@ -33,6 +33,7 @@ static void conditions_of(const struct store_filter *f, struct condition out[CON
     out[2] = (struct condition){" AND key = ?", f->key};
     out[3] = (struct condition){" AND stage = ?", f->stage};
     out[4] = (struct condition){" AND business_status = ?", f->business_status};
+    out[5] = (struct condition){" AND is_open AND queue <> ?", f->not_queue};
 }
 
 static char *list_sql(const struct store_request *r, const struct condition *conditions)
@@ -40,7 +41,7 @@ static char *list_sql(const struct store_request *r, const struct condition *con
     struct text t = text_new(r->arena, LIST_SQL_BYTES_MAX);
 
     text_put_c(&t, "SELECT n, id, template, version, key, status, stage, business_status, "
-                   "started_at_ms, updated_at_ms, wake_at_ms, is_open, shares_key, rev "
+                   "started_at_ms, updated_at_ms, wake_at_ms, is_open, shares_key, rev, queue "
                    "FROM instances WHERE (started_at_ms, n) < (?, ?)");
     for (int i = 0; i < CONDITIONS; i++) {
         if (conditions[i].text.at != NULL) {

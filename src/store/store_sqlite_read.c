@@ -63,6 +63,7 @@ enum err read_row(const struct query *q, struct arena *a, struct store_row *row)
         .is_open = query_get_int(q, 11) != 0,
         .shares_key = query_get_int(q, 12) != 0,
         .rev = (uint64_t)query_get_int(q, 13),
+        .queue = query_copy(q, a, 14),
     };
     return row->id.at == NULL ? ERR_CORRUPT : ERR_NONE;
 }
@@ -85,8 +86,22 @@ static struct query find_row(struct lane *l, const struct store_request *r)
     return q;
 }
 
+static enum err records_after(struct lane *l, struct store_request *r, struct slice id,
+                              uint64_t seq)
+{
+    struct query q = query_of(l, SQL_RECORDS);
+
+    query_text(&q, id);
+    query_int(&q, (int64_t)seq + 1);
+    query_int(&q, -1);
+    return add_records(r, &q);
+}
+
 static enum err load(struct lane *l, struct store_request *r)
 {
+    if (r->seq > 0) {
+        return records_after(l, r, r->id, r->seq);
+    }
     struct query row = find_row(l, r);
     struct slice id = r->id;
     uint64_t rev = 0;
@@ -97,7 +112,7 @@ static enum err load(struct lane *l, struct store_request *r)
         if (err != ERR_NONE) {
             return err;
         }
-        found->state = query_copy(&row, r->arena, 14);
+        found->state = query_copy(&row, r->arena, 15);
         id = found->id;
         rev = found->rev;
     }
@@ -105,11 +120,7 @@ static enum err load(struct lane *l, struct store_request *r)
     if (err != ERR_NONE || id.at == NULL) {
         return err != ERR_NONE ? err : ERR_NOT_FOUND;
     }
-    struct query q = query_of(l, SQL_RECORDS);
-    query_text(&q, id);
-    query_int(&q, (int64_t)rev + 1);
-    query_int(&q, -1);
-    err = add_records(r, &q);
+    err = records_after(l, r, id, rev);
     return err == ERR_NONE && r->row_count + r->record_count == 0 ? ERR_NOT_FOUND : err;
 }
 
@@ -242,7 +253,9 @@ static enum err behind(struct lane *l, struct store_request *r)
             sqlite3_reset(q.stmt);
             break;
         }
-        add_row(r)->id = query_copy(&q, r->arena, 0);
+        struct store_row *row = add_row(r);
+        row->id = query_copy(&q, r->arena, 0);
+        row->updated_at_ms = query_get_int(&q, 2);
     }
     return query_err(&q);
 }
@@ -252,6 +265,7 @@ static enum err templates(struct lane *l, struct store_request *r)
     struct query q = query_of(l, SQL_TEMPLATES);
     void *items = NULL;
 
+    query_int(&q, r->at_ms == 0 ? INT64_MIN : r->at_ms);
     while (query_next(&q)) {
         struct store_template *t = grow_one(r->arena, &items, &r->template_count, sizeof(*t));
         *t = (struct store_template){
@@ -287,6 +301,32 @@ static enum err queues(struct lane *l, struct store_request *r)
     return query_err(&q);
 }
 
+static enum err keys(struct lane *l, struct store_request *r)
+{
+    struct query q = query_of(l, SQL_KEYS);
+    void *items = NULL;
+
+    while (query_next(&q)) {
+        struct store_key *key = grow_one(r->arena, &items, &r->key_count, sizeof(*key));
+        key->id = query_copy(&q, r->arena, 0);
+        key->body = query_copy(&q, r->arena, 1);
+    }
+    r->keys = items;
+    return query_err(&q);
+}
+
+static enum err expired(struct lane *l, struct store_request *r)
+{
+    struct query q = query_of(l, SQL_EXPIRED);
+
+    query_int(&q, r->at_ms);
+    query_int(&q, limit_of(r));
+    while (query_next(&q)) {
+        add_row(r)->id = query_copy(&q, r->arena, 0);
+    }
+    return query_err(&q);
+}
+
 static enum err (*const reads[STORE_OP_COUNT])(struct lane *, struct store_request *) = {
     [STORE_LOAD] = load,        [STORE_PAYLOADS] = payloads,
     [STORE_RECORDS] = records,  [STORE_FEED] = feed,
@@ -294,7 +334,8 @@ static enum err (*const reads[STORE_OP_COUNT])(struct lane *, struct store_reque
     [STORE_DUE] = due,          [STORE_BEHIND] = behind,
     [STORE_READY] = read_ready, [STORE_TEMPLATES] = templates,
     [STORE_QUEUES] = queues,    [STORE_MESSAGES] = read_messages,
-    [STORE_META] = meta,
+    [STORE_META] = meta,        [STORE_KEYS] = keys,
+    [STORE_EXPIRED] = expired,
 };
 
 /* Results start empty; PAYLOADS' are asked for by what the request brings. */
@@ -303,7 +344,7 @@ static void clear_results(struct store_request *r)
     r->rows = NULL;
     r->records = NULL;
     r->row_count = r->record_count = r->ready_count = r->template_count = 0;
-    r->queue_count = r->message_count = r->count_count = 0;
+    r->queue_count = r->message_count = r->count_count = r->key_count = 0;
     r->next = r->value = SLICE_NONE;
 }
 

@@ -9,7 +9,7 @@
 
 #define ROW_COLUMNS                                                                                \
     "n, id, template, version, key, status, stage, business_status, started_at_ms, "               \
-    "updated_at_ms, wake_at_ms, is_open, shares_key, rev, state"
+    "updated_at_ms, wake_at_ms, is_open, shares_key, rev, queue, state"
 #define RECORD_COLUMNS "instance, seq, at_ms, event, verdict, record, pos"
 
 static const char *const texts[SQL_COUNT] = {
@@ -24,14 +24,14 @@ static const char *const texts[SQL_COUNT] = {
                     "AND is_open AND NOT shares_key AND key IS NOT NULL",
     [SQL_ROW_PUT] =
         "INSERT INTO instances (id, template, version, key, status, stage, business_status, "
-        "started_at_ms, updated_at_ms, wake_at_ms, is_open, shares_key, rev, state) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+        "started_at_ms, updated_at_ms, wake_at_ms, is_open, shares_key, rev, queue, state) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
         "template = excluded.template, version = excluded.version, key = excluded.key, "
         "status = excluded.status, stage = excluded.stage, "
         "business_status = excluded.business_status, started_at_ms = excluded.started_at_ms, "
         "updated_at_ms = excluded.updated_at_ms, wake_at_ms = excluded.wake_at_ms, "
         "is_open = excluded.is_open, shares_key = excluded.shares_key, rev = excluded.rev, "
-        "state = excluded.state",
+        "queue = excluded.queue, state = excluded.state",
     [SQL_ROW_NEWER] = "SELECT 1 FROM instances WHERE id = ? AND rev > ?",
     [SQL_READY_DROP] = "DELETE FROM ready WHERE instance = ?",
     [SQL_READY_PUT] = "INSERT OR IGNORE INTO ready (queue, at_ms, instance, task, item, "
@@ -56,7 +56,12 @@ static const char *const texts[SQL_COUNT] = {
                         "sent_at_ms = excluded.sent_at_ms, visible_at_ms = excluded.visible_at_ms",
     [SQL_MESSAGE_DROP] = "DELETE FROM messages WHERE queue = ? AND id = ?",
     [SQL_MESSAGES_PURGE] = "DELETE FROM messages WHERE queue = ?",
-    [SQL_LAST_POS] = "SELECT max(pos) FROM events",
+    [SQL_KEY_PUT] = "INSERT INTO keys (id, body) VALUES (?, ?) "
+                    "ON CONFLICT (id) DO UPDATE SET body = excluded.body",
+    [SQL_EVENTS_DROP] = "DELETE FROM events WHERE instance = ?",
+    [SQL_ROW_DROP] = "DELETE FROM instances WHERE id = ?",
+    [SQL_LAST_POS] = "SELECT max(coalesce((SELECT max(pos) FROM events), 0), coalesce((SELECT "
+                     "CAST(value AS INTEGER) FROM meta WHERE name = '" META_LAST "'), 0))",
     [SQL_ROW_BY_ID] = "SELECT " ROW_COLUMNS " FROM instances WHERE id = ?",
     [SQL_ROW_BY_KEY] = "SELECT " ROW_COLUMNS " FROM instances WHERE key = ? "
                        "ORDER BY is_open DESC, started_at_ms DESC, n DESC LIMIT 1",
@@ -76,7 +81,7 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_DUE] = "SELECT id, template, wake_at_ms FROM instances WHERE wake_at_ms <= ? "
                 "ORDER BY wake_at_ms, n LIMIT ?",
     /* The index by instance would be walked whole; the tail of the table is short. */
-    [SQL_BEHIND] = "SELECT instance, min(pos) FROM events NOT INDEXED WHERE pos >= ? "
+    [SQL_BEHIND] = "SELECT instance, min(pos), at_ms FROM events NOT INDEXED WHERE pos >= ? "
                    "GROUP BY instance ORDER BY min(pos) LIMIT ?",
     [SQL_READY_OF_QUEUE] =
         "SELECT queue, at_ms, instance, task, item, generation, attempt, visibility_ms FROM ready "
@@ -87,11 +92,15 @@ static const char *const texts[SQL_COUNT] = {
         "WHERE (queue, at_ms, instance, task, item) > (?, ?, ?, ?, ?) "
         "ORDER BY queue, at_ms, instance, task, item LIMIT ?",
     [SQL_TEMPLATES] = "SELECT name, version, alias, digest, source, applied_by, note, "
-                      "applied_at_ms FROM templates ORDER BY name, version",
+                      "applied_at_ms FROM templates WHERE applied_at_ms >= ? "
+                      "ORDER BY name, version",
     [SQL_QUEUES] = "SELECT name, attributes, created_at_ms, modified_at_ms FROM queues "
                    "ORDER BY name",
     [SQL_MESSAGES] = "SELECT n, queue, id, body, attributes, sent_at_ms, visible_at_ms "
                      "FROM messages WHERE queue = ? AND n > ? ORDER BY n LIMIT ?",
+    [SQL_KEYS] = "SELECT id, body FROM keys ORDER BY id",
+    [SQL_EXPIRED] = "SELECT id FROM instances WHERE NOT is_open AND updated_at_ms < ? "
+                    "ORDER BY updated_at_ms, n LIMIT ?",
 };
 
 /* What an error of SQLite means to the one who asked. The full disk has many faces: a quota and a

@@ -37,6 +37,7 @@ const char *const schema_steps[STORE_SQLITE_FORMAT] = {
     " is_open INTEGER NOT NULL,"
     " shares_key INTEGER NOT NULL,"
     " rev INTEGER NOT NULL,"
+    " queue TEXT,"
     " state TEXT,"
     " " SPELLED("started_at", "started_at_ms") ","
     " " SPELLED("updated_at", "updated_at_ms") ","
@@ -47,6 +48,7 @@ const char *const schema_steps[STORE_SQLITE_FORMAT] = {
     "CREATE INDEX instances_by_status ON instances (status, started_at_ms);"
     "CREATE INDEX instances_by_template ON instances (template, started_at_ms);"
     "CREATE INDEX instances_by_key ON instances (key, started_at_ms) WHERE key IS NOT NULL;"
+    "CREATE INDEX instances_by_end ON instances (updated_at_ms) WHERE NOT is_open;"
     "CREATE INDEX instances_by_wake ON instances (wake_at_ms) WHERE wake_at_ms IS NOT NULL;"
 
     /* Numbers of instances, kept by triggers: counting a million rows takes too long. */
@@ -121,6 +123,10 @@ const char *const schema_steps[STORE_SQLITE_FORMAT] = {
     " " SPELLED("visible_at", "visible_at_ms") ");"
     "CREATE UNIQUE INDEX messages_by_id ON messages (queue, id);"
     "CREATE INDEX messages_by_queue ON messages (queue, n);"
+
+    "CREATE TABLE keys ("
+    " id TEXT PRIMARY KEY,"
+    " body TEXT NOT NULL) WITHOUT ROWID;"
 
     "CREATE TABLE meta ("
     " name TEXT PRIMARY KEY,"

@@ -89,6 +89,7 @@ static void bind_row(struct query *q, const struct store_row *row)
     query_int(q, row->is_open);
     query_int(q, row->shares_key);
     query_int(q, (int64_t)row->rev);
+    query_text(q, row->queue);
     query_text(q, row->state);
 }
 
@@ -171,13 +172,13 @@ static enum err commit(struct lane *l, struct store_request *r)
     return err;
 }
 
-static enum err put_folded(struct lane *l, uint64_t pos)
+static enum err put_pos(struct lane *l, struct slice name, uint64_t pos)
 {
     char text[24];
     struct query q = query_of(l, SQL_META_SET);
     int len = snprintf(text, sizeof(text), "%llu", (unsigned long long)pos);
 
-    query_text(&q, SLICE(META_FOLDED));
+    query_text(&q, name);
     query_text(&q, (struct slice){text, (size_t)len});
     return query_run(&q);
 }
@@ -215,121 +216,24 @@ static enum err write_rows(struct lane *l, struct store_request *r)
         err = put_payloads(l, r);
     }
     if (err == ERR_NONE && r->folded_pos > l->store->folded_pos) {
-        err = put_folded(l, r->folded_pos);
+        err = put_pos(l, SLICE(META_FOLDED), r->folded_pos);
         l->store->folded_pos = r->folded_pos;
     }
     return err;
 }
 
-static enum err put_template(struct lane *l, struct store_request *r)
+/* Positions are not given twice, also where the newest records go. */
+static enum err remove_instance(struct lane *l, struct store_request *r)
 {
-    const struct store_template *t = &r->templates[0];
-    struct query has = query_of(l, SQL_TEMPLATE_HAS);
-    struct query other = query_of(l, SQL_ALIAS_OF_OTHER);
-    struct query q = query_of(l, SQL_TEMPLATE_PUT);
+    static const enum sql drops[] = {SQL_EVENTS_DROP, SQL_READY_DROP, SQL_ROW_DROP};
+    enum err err = put_pos(l, SLICE(META_LAST), l->store->last_pos);
 
-    query_text(&has, t->name);
-    query_int(&has, t->version);
-    if (query_next(&has)) {
-        sqlite3_reset(has.stmt);
-        return ERR_CONFLICT;
-    }
-    query_text(&other, t->alias);
-    query_text(&other, t->name);
-    if (query_next(&other)) {
-        sqlite3_reset(other.stmt);
-        return ERR_EXISTS;
-    }
-    if (query_err(&has) != ERR_NONE || query_err(&other) != ERR_NONE) {
-        return query_err(&has) != ERR_NONE ? query_err(&has) : query_err(&other);
-    }
-    query_text(&q, t->name);
-    query_int(&q, t->version);
-    query_text(&q, t->alias);
-    query_text(&q, t->digest_hex);
-    query_text(&q, t->source);
-    query_text(&q, t->applied_by);
-    query_text(&q, t->note);
-    query_int(&q, t->applied_at_ms);
-    return query_run(&q);
-}
-
-static enum err put_queue(struct lane *l, struct store_request *r)
-{
-    struct query q = query_of(l, SQL_QUEUE_PUT);
-
-    query_text(&q, r->queues[0].name);
-    query_text(&q, r->queues[0].attributes);
-    query_int(&q, r->queues[0].created_at_ms);
-    query_int(&q, r->queues[0].modified_at_ms);
-    return query_run(&q);
-}
-
-static enum err purge(struct lane *l, struct store_request *r)
-{
-    struct query q = query_of(l, SQL_MESSAGES_PURGE);
-
-    query_text(&q, r->id);
-    return query_run(&q);
-}
-
-static enum err drop_queue(struct lane *l, struct store_request *r)
-{
-    struct query q = query_of(l, SQL_QUEUE_DROP);
-
-    query_text(&q, r->id);
-    enum err err = query_run(&q);
-    return err != ERR_NONE ? err : purge(l, r);
-}
-
-static enum err put_messages(struct lane *l, struct store_request *r)
-{
-    enum err err = ERR_NONE;
-
-    for (uint32_t i = 0; i < r->message_count && err == ERR_NONE; i++) {
-        const struct store_message *m = &r->messages[i];
-        struct query q = query_of(l, SQL_MESSAGE_PUT);
-        query_text(&q, m->queue);
-        query_text(&q, m->id);
-        query_text(&q, m->body);
-        query_text(&q, m->attributes);
-        query_int(&q, m->sent_at_ms);
-        query_int(&q, m->visible_at_ms);
+    for (size_t i = 0; i < sizeof(drops) / sizeof(drops[0]) && err == ERR_NONE; i++) {
+        struct query q = query_of(l, drops[i]);
+        query_text(&q, r->id);
         err = query_run(&q);
     }
     return err;
-}
-
-static enum err drop_messages(struct lane *l, struct store_request *r)
-{
-    enum err err = ERR_NONE;
-
-    for (uint32_t i = 0; i < r->message_count && err == ERR_NONE; i++) {
-        struct query q = query_of(l, SQL_MESSAGE_DROP);
-        query_text(&q, r->messages[i].queue);
-        query_text(&q, r->messages[i].id);
-        err = query_run(&q);
-    }
-    return err;
-}
-
-static enum err add_meta(struct lane *l, struct store_request *r)
-{
-    struct query add = query_of(l, SQL_META_ADD);
-
-    query_text(&add, r->id);
-    query_text(&add, r->key);
-    enum err err = query_run(&add);
-    if (err != ERR_NONE) {
-        return err;
-    }
-    struct query get = query_of(l, SQL_META_GET);
-    query_text(&get, r->id);
-    if (query_next(&get)) {
-        r->value = query_copy(&get, r->arena, 0);
-        sqlite3_reset(get.stmt);
-    }
-    return query_err(&get);
 }
 
 static enum err (*const writes[STORE_OP_COUNT])(struct lane *, struct store_request *) = {
@@ -337,11 +241,13 @@ static enum err (*const writes[STORE_OP_COUNT])(struct lane *, struct store_requ
     [STORE_ROWS] = write_rows,
     [STORE_TEMPLATE_PUT] = put_template,
     [STORE_QUEUE_PUT] = put_queue,
-    [STORE_QUEUE_DELETE] = drop_queue,
+    [STORE_QUEUE_DELETE] = put_queue_drop,
     [STORE_MESSAGE_PUT] = put_messages,
-    [STORE_MESSAGE_DELETE] = drop_messages,
-    [STORE_PURGE] = purge,
-    [STORE_META] = add_meta,
+    [STORE_MESSAGE_DELETE] = put_messages_drop,
+    [STORE_PURGE] = put_purge,
+    [STORE_META] = put_meta,
+    [STORE_KEY_PUT] = put_key,
+    [STORE_REMOVE] = remove_instance,
 };
 
 /* META without a value only reads. */

@@ -64,6 +64,19 @@ CONTRACT(ALL, templates_are_kept_in_every_version)
     CHECK(r->templates[2].applied_at_ms == 42 && r->templates[2].alias.at == NULL);
 }
 
+CONTRACT(ALL, templates_applied_since_a_time_are_found)
+{
+    struct store_request *r = rig_request(t, STORE_TEMPLATES);
+
+    CHECK(put_template(t, "pizza", 1, NULL) == ERR_NONE);
+    r->at_ms = 42;
+    CHECK(rig_do(t, r) == ERR_NONE);
+    CHECK(r->template_count == 1 && slice_eq_text(r->templates[0].name, "pizza"));
+    r->at_ms = 43;
+    CHECK(rig_do(t, r) == ERR_NONE);
+    CHECK(r->template_count == 0);
+}
+
 CONTRACT(ALL, a_version_is_never_replaced)
 {
     CHECK(put_template(t, "pizza", 1, NULL) == ERR_NONE);
@@ -214,4 +227,29 @@ CONTRACT(ALL, the_first_value_of_a_name_stays)
     r->key = SLICE_NONE;
     CHECK(rig_do(t, r) == ERR_NONE);
     CHECK(slice_eq_text(r->value, "one"));
+}
+
+static enum err put_key(struct rig *t, const char *id, const char *body)
+{
+    struct store_request *r = rig_request(t, STORE_KEY_PUT);
+
+    r->keys = arena_alloc(&t->arena, sizeof(*r->keys));
+    r->key_count = 1;
+    r->keys[0] = (struct store_key){slice_of(id), slice_of(body)};
+    return rig_do(t, r);
+}
+
+CONTRACT(ALL, access_keys_are_kept_and_changed)
+{
+    struct store_request *r = rig_request(t, STORE_KEYS);
+
+    CHECK(rig_do(t, r) == ERR_NONE);
+    CHECK(r->key_count == 0);
+    CHECK(put_key(t, "k2", "{\"role\":\"admin\"}") == ERR_NONE);
+    CHECK(put_key(t, "k1", "{}") == ERR_NONE);
+    CHECK(put_key(t, "k2", "{\"role\":\"viewer\"}") == ERR_NONE);
+    rig_reopen(t);
+    CHECK(rig_do(t, r) == ERR_NONE);
+    CHECK(r->key_count == 2 && slice_eq_text(r->keys[0].id, "k1"));
+    CHECK(slice_eq_text(r->keys[1].body, "{\"role\":\"viewer\"}"));
 }

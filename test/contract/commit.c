@@ -81,7 +81,7 @@ CONTRACT(ALL, a_second_open_instance_with_the_key_is_told_the_first)
     struct store_request *second = rig_start(t, rig_row(t, "b", "ORDER-1"));
     struct store_request *l = rig_request(t, STORE_LOAD);
 
-    CHECK(rig_do(t, rig_start(t, rig_row(t, "a", "ORDER-1"))) == ERR_NONE);
+    CHECK(rig_put(t, rig_row(t, "a", "ORDER-1")) == ERR_NONE);
     CHECK(rig_do(t, second) == ERR_EXISTS);
     CHECK(slice_eq_text(second->value, "a"));
     l->id = SLICE("b");
@@ -92,12 +92,12 @@ CONTRACT(ALL, the_same_start_again_is_a_conflict_rather_than_an_existing_key)
 {
     struct store_row *row = rig_row(t, "a", "ORDER-1");
 
-    CHECK(rig_do(t, rig_start(t, row)) == ERR_NONE);
+    CHECK(rig_put(t, row) == ERR_NONE);
     CHECK(rig_do(t, rig_start(t, row)) == ERR_CONFLICT);
     row->is_open = false;
     row->status = SLICE("COMPLETED");
     CHECK(rig_write_row(t, row) == ERR_NONE);
-    CHECK(rig_do(t, rig_start(t, rig_row(t, "b", "ORDER-1"))) == ERR_NONE);
+    CHECK(rig_put(t, rig_row(t, "b", "ORDER-1")) == ERR_NONE);
     row->is_open = true;
     CHECK(rig_do(t, rig_start(t, row)) == ERR_CONFLICT);
 }
@@ -107,13 +107,14 @@ CONTRACT(ALL, a_key_is_free_again_when_its_instance_ends)
     struct store_row *row = rig_row(t, "a", "ORDER-1");
     struct store_request *end = rig_commit(t, "a", 2, 1);
 
-    CHECK(rig_do(t, rig_start(t, row)) == ERR_NONE);
+    CHECK(rig_put(t, row) == ERR_NONE);
     row->is_open = false;
     row->rev = 2;
     end->rows = row;
     end->row_count = 1;
     CHECK(rig_do(t, end) == ERR_NONE);
-    CHECK(rig_do(t, rig_start(t, rig_row(t, "b", "ORDER-1"))) == ERR_NONE);
+    CHECK(end->is_row_written || rig_write_row(t, row) == ERR_NONE);
+    CHECK(rig_put(t, rig_row(t, "b", "ORDER-1")) == ERR_NONE);
 }
 
 CONTRACT(ALL, reopening_is_refused_while_another_has_the_key)
@@ -122,8 +123,8 @@ CONTRACT(ALL, reopening_is_refused_while_another_has_the_key)
     struct store_request *again = rig_commit(t, "a", 2, 1);
 
     row->is_open = false;
-    CHECK(rig_do(t, rig_start(t, row)) == ERR_NONE);
-    CHECK(rig_do(t, rig_start(t, rig_row(t, "b", "ORDER-1"))) == ERR_NONE);
+    CHECK(rig_put(t, row) == ERR_NONE);
+    CHECK(rig_put(t, rig_row(t, "b", "ORDER-1")) == ERR_NONE);
     row->is_open = true;
     again->rows = row;
     again->row_count = 1;
@@ -136,16 +137,16 @@ CONTRACT(ALL, instances_that_share_a_key_or_have_none_or_differ_in_template_do_n
     struct store_row *row = rig_row(t, "a", "ORDER-1");
 
     row->shares_key = true;
-    CHECK(rig_do(t, rig_start(t, row)) == ERR_NONE);
+    CHECK(rig_put(t, row) == ERR_NONE);
     row = rig_row(t, "b", "ORDER-1");
     row->shares_key = true;
-    CHECK(rig_do(t, rig_start(t, row)) == ERR_NONE);
-    CHECK(rig_do(t, rig_start(t, rig_row(t, "c", NULL))) == ERR_NONE);
-    CHECK(rig_do(t, rig_start(t, rig_row(t, "d", NULL))) == ERR_NONE);
-    CHECK(rig_do(t, rig_start(t, rig_row(t, "e", "ORDER-1"))) == ERR_NONE);
+    CHECK(rig_put(t, row) == ERR_NONE);
+    CHECK(rig_put(t, rig_row(t, "c", NULL)) == ERR_NONE);
+    CHECK(rig_put(t, rig_row(t, "d", NULL)) == ERR_NONE);
+    CHECK(rig_put(t, rig_row(t, "e", "ORDER-1")) == ERR_NONE);
     row = rig_row(t, "f", "ORDER-1");
     row->template = SLICE("pasta");
-    CHECK(rig_do(t, rig_start(t, row)) == ERR_NONE);
+    CHECK(rig_put(t, row) == ERR_NONE);
 }
 
 /* A hundred at once: every fifth repeats a number, every seventh takes a key that is taken. */
@@ -155,7 +156,7 @@ CONTRACT(ALL, of_a_hundred_commits_at_once_only_the_refused_ones_are_missing)
     uint64_t last = 0;
     uint32_t good = 1;
 
-    CHECK(rig_do(t, rig_start(t, rig_row(t, "holder", "KEY"))) == ERR_NONE);
+    CHECK(rig_put(t, rig_row(t, "holder", "KEY")) == ERR_NONE);
     for (int i = 0; i < 100; i++) {
         const char *id = rig_text(t, "i%d%c", i, 0).at;
         if (i % 5 == 4) {
@@ -211,7 +212,7 @@ CONTRACT(ALL, what_was_acknowledged_is_there_after_opening_again)
 {
     struct store_request *feed = rig_request(t, STORE_FEED), *l = rig_request(t, STORE_LOAD);
 
-    CHECK(rig_do(t, rig_start(t, rig_row(t, "a", "ORDER-1"))) == ERR_NONE);
+    CHECK(rig_put(t, rig_row(t, "a", "ORDER-1")) == ERR_NONE);
     CHECK(rig_do(t, rig_commit(t, "a", 2, 3)) == ERR_NONE);
     rig_reopen(t);
     CHECK(rig_do(t, feed) == ERR_NONE);
@@ -226,7 +227,7 @@ CONTRACT(ALL, what_was_acknowledged_is_there_after_opening_again)
 
 CONTRACT(ALL, what_was_submitted_before_closing_is_done)
 {
-    if (t->driver == MEMORY) {
+    if ((t->driver & KEEPS) == 0) {
         return; /* its content ends with it; closing alone is what is tried */
     }
     for (uint64_t seq = 1; seq <= 300; seq++) {

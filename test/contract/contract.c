@@ -80,8 +80,14 @@ const char *rig_path(struct rig *t, const char *name)
 
 enum err rig_open(struct rig *t)
 {
-    return t->driver == MEMORY ? store_mem_open(&t->store)
-                               : store_sqlite_open(t->dir, &t->store, t->message);
+    if (t->driver == SQLITE) {
+        return store_sqlite_open(t->dir, &t->store, t->message);
+    }
+    enum err err = store_mem_open(&t->store);
+    if (err == ERR_NONE && t->driver == SHARED) {
+        store_mem_share(t->store);
+    }
+    return err;
 }
 
 void rig_close(struct rig *t)
@@ -92,7 +98,7 @@ void rig_close(struct rig *t)
 
 void rig_reopen(struct rig *t)
 {
-    if (t->driver == MEMORY) {
+    if ((t->driver & KEEPS) == 0) {
         return;
     }
     rig_close(t);
@@ -214,12 +220,24 @@ enum err rig_write_row(struct rig *t, struct store_row *row)
     return rig_do(t, r);
 }
 
+enum err rig_put(struct rig *t, struct store_row *row)
+{
+    struct store_request *start = rig_start(t, row);
+    enum err err = rig_do(t, start);
+
+    return err != ERR_NONE || start->is_row_written ? err : rig_write_row(t, row);
+}
+
 /* --- the runner --- */
 
-static int run(const struct contract *c, enum driver driver)
+static const struct {
+    enum driver driver;
+    const char *name;
+} drivers[] = {{MEMORY, "memory"}, {SQLITE, "sqlite"}, {SHARED, "shared memory"}};
+
+static int run(const struct contract *c, enum driver driver, const char *name)
 {
     struct rig t = {.driver = driver};
-    const char *name = driver == MEMORY ? "memory" : "sqlite";
 
     failed_what = NULL;
     arena_init(&t.arena, SIZE_MAX);
@@ -253,8 +271,9 @@ int main(int argc, char **argv)
         if (argc > 1 && strstr(c->name, argv[1]) == NULL) {
             continue;
         }
-        for (enum driver driver = MEMORY; driver <= SQLITE; driver++) {
-            failures += (c->drivers & driver) != 0 ? run(c, driver) : 0;
+        for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
+            bool is = (c->drivers & drivers[i].driver) != 0;
+            failures += is ? run(c, drivers[i].driver, drivers[i].name) : 0;
         }
     }
     return failures > 0;

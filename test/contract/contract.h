@@ -11,7 +11,14 @@
 
 #define DIR_BYTES 128
 
-enum driver { MEMORY = 1, SQLITE = 2, ALL = 3 };
+enum driver {
+    MEMORY = 1,
+    SQLITE = 2,
+    SHARED = 4, /* memory, shared by several nodes */
+    OWN = MEMORY | SQLITE,
+    ALL = OWN | SHARED,
+    KEEPS = SQLITE, /* what it holds outlives it */
+};
 
 struct rig_request; /* a request with its arena */
 
@@ -72,5 +79,7 @@ struct store_row *rig_row(struct rig *t, const char *id, const char *key);
 /* A commit of record 1 with a row. */
 struct store_request *rig_start(struct rig *t, struct store_row *row);
 enum err rig_write_row(struct rig *t, struct store_row *row);
+/* Commits record 1 and sees that the row is written. */
+enum err rig_put(struct rig *t, struct store_row *row);
 
 #endif

@@ -19,7 +19,7 @@ static struct store_row *start(struct rig *t, const char *id, const char *key, i
     struct store_row *row = rig_row(t, id, key);
 
     row->started_at_ms = row->updated_at_ms = at_ms;
-    CHECK(rig_do(t, rig_start(t, row)) == ERR_NONE);
+    CHECK(rig_put(t, row) == ERR_NONE);
     return row;
 }
 
@@ -30,7 +30,7 @@ CONTRACT(ALL, a_row_comes_back_as_it_was_written)
     row->wake_at_ms = 7000;
     row->state = SLICE("{\"long\":\"state\"}");
     row->shares_key = true;
-    CHECK(rig_do(t, rig_start(t, row)) == ERR_NONE);
+    CHECK(rig_put(t, row) == ERR_NONE);
     const struct store_row *got = load(t, "a", NULL, NULL)->rows;
     CHECK(slice_eq(got->id, row->id) && slice_eq(got->template, row->template));
     CHECK(slice_eq(got->key, row->key) && slice_eq(got->status, row->status));
@@ -44,11 +44,11 @@ CONTRACT(ALL, a_row_older_than_the_one_that_is_there_changes_nothing)
 {
     struct store_row *row = rig_row(t, "a", "ORDER-1"), *other = rig_row(t, "b", "ORDER-1");
 
-    CHECK(rig_do(t, rig_start(t, row)) == ERR_NONE);
+    CHECK(rig_put(t, row) == ERR_NONE);
     row->rev = 5;
     row->is_open = false;
     CHECK(rig_write_row(t, row) == ERR_NONE);
-    CHECK(rig_do(t, rig_start(t, other)) == ERR_NONE);
+    CHECK(rig_put(t, other) == ERR_NONE);
     row->rev = 4;
     row->is_open = true;
     CHECK(rig_write_row(t, row) == ERR_NONE);
@@ -73,7 +73,7 @@ CONTRACT(ALL, a_load_gives_the_row_and_only_the_records_it_lacks)
 {
     struct store_row *row = rig_row(t, "a", NULL);
 
-    CHECK(rig_do(t, rig_start(t, row)) == ERR_NONE);
+    CHECK(rig_put(t, row) == ERR_NONE);
     CHECK(rig_do(t, rig_commit(t, "a", 2, 4)) == ERR_NONE);
     CHECK(load(t, "a", NULL, NULL)->record_count == 4);
     row->rev = 3;
@@ -81,6 +81,24 @@ CONTRACT(ALL, a_load_gives_the_row_and_only_the_records_it_lacks)
     const struct store_request *r = load(t, "a", NULL, NULL);
     CHECK(r->row_count == 1 && r->rows[0].rev == 3);
     CHECK(r->record_count == 2 && r->records[0].seq == 4 && r->records[1].seq == 5);
+}
+
+CONTRACT(ALL, what_is_known_already_is_not_loaded_again)
+{
+    struct store_request *r = rig_request(t, STORE_LOAD);
+
+    CHECK(rig_put(t, rig_row(t, "a", NULL)) == ERR_NONE);
+    CHECK(rig_do(t, rig_commit(t, "a", 2, 2)) == ERR_NONE);
+    r->id = SLICE("a");
+    r->seq = 1;
+    CHECK(rig_do(t, r) == ERR_NONE);
+    CHECK(r->row_count == 0 && r->record_count == 2 && r->records[0].seq == 2);
+    r->seq = 3;
+    CHECK(rig_do(t, r) == ERR_NONE);
+    CHECK(r->row_count == 0 && r->record_count == 0);
+    r->id = SLICE("nobody");
+    CHECK(rig_do(t, r) == ERR_NONE);
+    CHECK(r->row_count == 0 && r->record_count == 0);
 }
 
 CONTRACT(ALL, records_without_a_row_are_loaded_without_one)
@@ -218,7 +236,7 @@ CONTRACT(ALL, a_list_keeps_to_each_filter_and_to_all_together)
     start(t, "b", "K2", 2000);
     row = rig_row(t, "c", "K3");
     row->template = SLICE("pasta");
-    CHECK(rig_do(t, rig_start(t, row)) == ERR_NONE);
+    CHECK(rig_put(t, row) == ERR_NONE);
     CHECK(count_listed(t, (struct store_filter){0}) == 3);
     CHECK(count_listed(t, (struct store_filter){.template = SLICE("pizza")}) == 2);
     CHECK(count_listed(t, (struct store_filter){.status = SLICE("FAILED")}) == 1);
@@ -237,6 +255,25 @@ CONTRACT(ALL, a_list_keeps_to_each_filter_and_to_all_together)
                                                 .since_ms = 1}) == 1);
     CHECK(count_listed(t, (struct store_filter){.template = SLICE("pasta"),
                                                 .status = SLICE("FAILED")}) == 0);
+}
+
+CONTRACT(ALL, open_instances_on_another_queue_driver_are_found)
+{
+    static const char *const queues[] = {"local", "sqs://x", NULL, "sqs://x"};
+    struct store_request *r = rig_request(t, STORE_LIST);
+
+    for (size_t i = 0; i < sizeof(queues) / sizeof(queues[0]); i++) {
+        struct store_row *row = rig_row(t, rig_text(t, "i%d%c", (int)i, 0).at, NULL);
+        row->queue = slice_of(queues[i]);
+        row->is_open = i < 3;
+        CHECK(rig_put(t, row) == ERR_NONE);
+    }
+    r->filter.not_queue = SLICE("local");
+    CHECK(rig_do(t, r) == ERR_NONE);
+    CHECK(r->row_count == 1 && slice_eq_text(r->rows[0].id, "i1"));
+    CHECK(slice_eq_text(r->rows[0].queue, "sqs://x"));
+    CHECK(slice_eq_text(load(t, "i0", NULL, NULL)->rows[0].queue, "local"));
+    CHECK(load(t, "i2", NULL, NULL)->rows[0].queue.at == NULL);
 }
 
 CONTRACT(ALL, a_cursor_that_is_none_is_invalid)
@@ -294,16 +331,17 @@ CONTRACT(ALL, the_due_ones_come_in_order_of_their_wake_up_and_never_means_never)
     CHECK(r->row_count == 1 && slice_eq_text(r->rows[0].id, "a"));
 }
 
-CONTRACT(ALL, instances_with_records_beyond_what_was_folded_are_behind)
+CONTRACT(OWN, instances_with_records_beyond_what_was_folded_are_behind)
 {
     struct store_request *r = rig_request(t, STORE_BEHIND), *rows = rig_request(t, STORE_ROWS);
 
-    CHECK(rig_do(t, rig_start(t, rig_row(t, "a", NULL))) == ERR_NONE);
-    CHECK(rig_do(t, rig_start(t, rig_row(t, "b", NULL))) == ERR_NONE);
+    CHECK(rig_put(t, rig_row(t, "a", NULL)) == ERR_NONE);
+    CHECK(rig_put(t, rig_row(t, "b", NULL)) == ERR_NONE);
     CHECK(rig_do(t, rig_commit(t, "_sys:local", 1, 1)) == ERR_NONE);
     CHECK(rig_do(t, rig_commit(t, "b", 2, 1)) == ERR_NONE);
     CHECK(rig_do(t, r) == ERR_NONE);
     CHECK(r->row_count == 3 && r->folded_pos == 0 && r->last_pos == 4);
+    CHECK(r->rows[0].updated_at_ms == 1001);
     rows->folded_pos = 2;
     CHECK(rig_do(t, rows) == ERR_NONE);
     rows->folded_pos = 1; /* it never goes back */
@@ -318,6 +356,7 @@ CONTRACT(ALL, instances_with_records_beyond_what_was_folded_are_behind)
     r->seq = 4;
     CHECK(rig_do(t, r) == ERR_NONE);
     CHECK(r->row_count == 1 && slice_eq_text(r->rows[0].id, "b") && r->next.at == NULL);
+    CHECK(r->rows[0].updated_at_ms == 1002);
 }
 
 static const struct store_ready some_ready[] = {
@@ -334,7 +373,7 @@ CONTRACT(ALL, task_messages_are_found_by_queue_in_order_of_time)
 
     row->ready = some_ready;
     row->ready_count = 4;
-    CHECK(rig_do(t, rig_start(t, row)) == ERR_NONE);
+    CHECK(rig_put(t, row) == ERR_NONE);
     r->id = SLICE("food");
     CHECK(rig_do(t, r) == ERR_NONE);
     CHECK(r->ready_count == 3 && r->ready[0].at_ms == 50 && r->ready[1].item == 1);
@@ -360,8 +399,8 @@ CONTRACT(ALL, a_row_replaces_its_own_task_messages_and_nobody_elses)
 
     row->ready = other->ready = some_ready;
     row->ready_count = other->ready_count = 2;
-    CHECK(rig_do(t, rig_start(t, row)) == ERR_NONE);
-    CHECK(rig_do(t, rig_start(t, other)) == ERR_NONE);
+    CHECK(rig_put(t, row) == ERR_NONE);
+    CHECK(rig_put(t, other) == ERR_NONE);
     row->had_ready = true;
     row->ready = &some_ready[2];
     row->ready_count = 1;
