@@ -17,6 +17,7 @@ struct apply {
     struct template_report report;
     enum err err;
     bool is_checking; /* the catalogue was asked to be as new as the store */
+    bool was_read;    /* the version came back from the store before the answer did */
     flow_apply_reply *reply;
     void *context;
 };
@@ -244,7 +245,7 @@ static void answer(struct apply *p, enum err err, const struct template *t, bool
     struct flow_applied applied = {err, &p->report, t, created};
     if (p->reply != NULL)
         p->reply(p->context, &applied);
-    if (!created)
+    if (!created || p->was_read)
         free_version(p->version);
     free(p);
 }
@@ -306,7 +307,8 @@ static void stored(struct flow *f, struct ask *q)
         list_prepend(&f->applies, &p->link);
         return;
     }
-    if (err == ERR_NONE)
+    p->was_read = err == ERR_NONE && count_versions(f, p->template->name) >= p->template->version;
+    if (err == ERR_NONE && !p->was_read)
         err = add_version(f, p->version);
     if (err == ERR_NONE)
         record(f, p);

@@ -144,6 +144,7 @@ void entry_drop(struct flow *f, struct entry *e)
     list_remove(&f->run, &e->run);
     list_remove(&f->lru, &e->lru);
     list_remove(&f->dirty, &e->dirty);
+    list_remove(&f->unsent, &e->unsent);
     (void)map_remove(&f->entries, e->id);
     f->cached_bytes -= sizeof *e + ENTRY_OVERHEAD_BYTES + e->counted_bytes;
     arena_drop(&e->arena);

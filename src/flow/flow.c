@@ -127,7 +127,6 @@ enum err flow_open(const struct flow_config *config, struct flow **out)
         f->config.cache_bytes_max = CACHE_BYTES_MAX;
     f->rng = config->seed;
     f->is_shared = config->store->ops->is_shared;
-    f->unoffered_pos = UINT64_MAX;
     arena_init(&f->scratch, SCRATCH_BYTES_MAX);
     arena_init(&f->own, EVENT_BYTES_MAX);
     map_init(&f->families, flow_random(f));
@@ -148,6 +147,7 @@ enum err flow_open(const struct flow_config *config, struct flow **out)
                                   &f->spare_asks,
                                   &f->spare_arrivals,
                                   &f->committing,
+                                  &f->unsent,
                                   &f->template_arrivals,
                                   &f->template_loads};
     for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
@@ -189,7 +189,7 @@ static enum err read_behind_one(struct flow *f, const struct store_row *row, uin
     if (e == NULL)
         return ERR_MEMORY;
     e->must_load = true;
-    e->unsent_from_ms = time_min(e->unsent_from_ms, row->updated_at_ms);
+    relay_keep_unsent(f, e, row->updated_at_ms, folded_pos + 1);
     supervisor_dirty(f, e, folded_pos + 1);
     return ERR_NONE;
 }

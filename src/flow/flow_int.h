@@ -93,6 +93,7 @@ struct entry {
     struct list pending;  /* arrivals */
     struct list visits;
     struct link run, lru, dirty; /* to be stepped; unused for longest; to be written behind */
+    struct link unsent;          /* among those with messages that may not be out */
     struct heap_entry wake;
     bool must_load; /* it was in memory: not being able to read it must not forget it */
     bool is_ours;   /* this node made the last record that is known, or took the instance over: it
@@ -102,6 +103,7 @@ struct entry {
     bool is_template_sought; /* the catalogue was read again for it */
     int64_t checked_at_ms;   /* when it was as new as the store */
     int64_t unsent_from_ms;  /* messages sent from then on may not be out; TIME_NEVER: all are */
+    uint64_t unsent_pos;     /* their records are not before this position */
     bool is_wake_pending, is_flushing, has_ready_rows, is_repeat_due;
     uint64_t row_rev;         /* what the row has folded in */
     uint64_t first_dirty_pos; /* of the first record that it has not */
@@ -182,7 +184,7 @@ struct flow {
     uint64_t last_pos;
     uint64_t stated_pos;             /* up to here the store knows that rows have everything */
     uint64_t idle_pos;               /* up to here nothing was left to do when all was done */
-    uint64_t unoffered_pos;          /* lowest whose message the queue once had no memory for */
+    struct list unsent;              /* entries with messages that nobody has offered for certain */
     struct list committing;          /* commits in flight, oldest first */
     uint64_t stamps, flushing_stamp; /* of what became dirty; the first of what is being written */
     uint64_t flushing_pos;           /* likewise: the first record that those rows lack */
@@ -291,6 +293,9 @@ int64_t relay_visibility_ms(const struct task *t); /* 0: the template does not s
 /* An instance has come into memory: its messages are offered where the queue derives them, else
  * those that may not be out. */
 void relay_loaded(struct flow *f, struct entry *e);
+/* What was sent from `from_ms` on, by records not before `pos`, may not be out: it is offered when
+ * the instance is here. */
+void relay_keep_unsent(struct flow *f, struct entry *e, int64_t from_ms, uint64_t pos);
 uint64_t relay_unsent_pos(const struct flow *f); /* lowest of what is offered and not sent */
 
 /* supervisor.c */

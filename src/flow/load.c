@@ -307,7 +307,7 @@ void entry_refresh(struct flow *f, struct entry *e)
 void entry_take_over(struct flow *f, struct entry *e, int64_t unsent_from_ms)
 {
     e->is_taken = e->is_ours = e->must_load = true;
-    e->unsent_from_ms = time_min(e->unsent_from_ms, unsent_from_ms);
+    relay_keep_unsent(f, e, unsent_from_ms, f->last_pos + 1);
     f->stats.taken_over++;
     bool is_idle = e->state == ENTRY_IDLE && entry_is_here(e);
     if (is_idle && f->is_shared)

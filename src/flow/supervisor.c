@@ -412,6 +412,7 @@ static void flush_rows(struct flow *f)
         if (e->dirty_stamp < f->flushing_stamp)
             f->flushing_stamp = e->dirty_stamp;
     }
+    q->r.node = f->config.node;
     q->r.folded_pos = f->is_shared ? 0 : supervisor_done_pos(f);
     f->is_flushing = true;
     ask_submit(f, q);
@@ -434,10 +435,26 @@ void supervisor_drop(struct flow *f)
 
 /* --- the round --- */
 
+/* While draining nothing is woken, but what is still to be written must be read. */
+static void load_broken(struct flow *f)
+{
+    struct link *k = list_first(&f->dirty), *next;
+    for (; k != NULL; k = next) {
+        next = list_after(&f->dirty, k);
+        struct entry *e = LINK_OWNER(k, struct entry, dirty);
+        if (e->state != ENTRY_BROKEN || e->wake.at_ms > f->now_ms)
+            continue;
+        heap_remove(&f->wakes, &e->wake);
+        entry_load(f, e);
+    }
+}
+
 void supervisor_round(struct flow *f)
 {
     if (f->state == FLOW_STARTING)
         return;
+    if (f->state == FLOW_DRAINING)
+        load_broken(f);
     if (f->state == FLOW_READY && !f->is_shared)
         read_window(f);
     if (f->state == FLOW_READY)

@@ -6,18 +6,21 @@
 #include <string.h>
 
 #define WALK_BYTES_MAX (64u << 20)
-#define TASKS_SEEN_MAX 64
+#define APPLIED_MAX 1024
 
 struct walk {
     struct sim *s;
     struct slice instance;
     const struct template *t;
-    struct oracle_task tasks[TASKS_SEEN_MAX];
+    struct oracle_task *tasks;
     struct slice status;
     bool was_replayed_alone, was_cancelled, was_paused, was_timed_out;
     yyjson_val *record;
     struct slice event;
     int64_t seq, at_ms;
+    uint8_t hash[SHA256_BYTES]; /* of the record before */
+    struct slice applied[APPLIED_MAX]; /* ids of events that changed it */
+    unsigned applied_count;
 };
 
 static uint32_t read_records(struct sim *s, struct slice instance, struct store_record **out)
@@ -29,7 +32,7 @@ static uint32_t read_records(struct sim *s, struct slice instance, struct store_
     return r.err == ERR_NONE ? r.record_count : 0;
 }
 
-static yyjson_val *parse(struct sim *s, struct slice bytes)
+yyjson_val *oracle_parse(struct sim *s, struct slice bytes)
 {
     yyjson_val *root;
     if (json_read(&s->scratch, bytes, WALK_BYTES_MAX, 200, NULL, &root) != ERR_NONE) {
@@ -47,7 +50,7 @@ bool oracle_has(struct sim *s, struct slice instance, uint64_t seq, struct slice
     uint32_t count = read_records(s, instance, &records);
     if (seq == 0 || seq > count)
         return false;
-    yyjson_val *root = parse(s, records[seq - 1].bytes);
+    yyjson_val *root = oracle_parse(s, records[seq - 1].bytes);
     return slice_eq(json_get_text(root, "id"), event_id) &&
            slice_eq_text(json_get_text(root, "verdict"), vocab_name(VOCAB_VERDICT, (int)v));
 }
@@ -105,6 +108,7 @@ static void check_sent(struct walk *w, uint32_t task)
     if (is_out && !is_event(w, "TaskPending"))
         BROKEN(w, "sent again although an attempt is out", name);
     t->is_answered = false;
+    t->scheduled_at_ms = w->at_ms;
 }
 
 static void check_failed(struct walk *w, uint32_t task)
@@ -231,11 +235,33 @@ static void check_attempt(struct walk *w)
     }
 }
 
+/* Each record names the hash of the one before. */
+static void check_chain(struct walk *w, struct slice bytes)
+{
+    struct slice prev, text = json_get_text(w->record, "prev");
+    bool is_next = base64url_decode(&w->s->scratch, text, &prev) && prev.len == SHA256_BYTES &&
+                   memcmp(prev.at, w->hash, SHA256_BYTES) == 0;
+    if (!is_next)
+        BROKEN(w, "the chain is broken", SLICE("-"));
+    hash_sha256(bytes, w->hash);
+}
+
+static void check_once(struct walk *w)
+{
+    struct slice id = json_get_text(w->record, "id");
+    for (unsigned k = 0; k < w->applied_count && id.len > 0; k++)
+        if (slice_eq(w->applied[k], id))
+            BROKEN(w, "one event was applied twice", id);
+    if (id.len > 0 && w->applied_count < APPLIED_MAX)
+        w->applied[w->applied_count++] = id;
+}
+
 static void take_record(struct walk *w, const struct store_record *r, uint64_t expected)
 {
-    w->record = parse(w->s, r->bytes);
+    w->record = oracle_parse(w->s, r->bytes);
     if (w->record == NULL)
         return;
+    check_chain(w, r->bytes);
     w->event = json_get_text(w->record, "event");
     (void)json_get_int(w->record, "seq", &w->seq);
     int64_t at_ms = 0;
@@ -250,6 +276,8 @@ static void take_record(struct walk *w, const struct store_record *r, uint64_t e
     bool only = false;
     (void)json_get_bool(json_get(w->record, "data"), "only", &only);
     bool is_applied = slice_eq_text(json_get_text(w->record, "verdict"), "applied");
+    if (is_applied)
+        check_once(w);
     w->was_replayed_alone = w->was_replayed_alone || (only && is_applied);
     if (changes != NULL && !is_applied)
         BROKEN(w, "a verdict that is not applied changed something", SLICE("-"));
@@ -258,23 +286,37 @@ static void take_record(struct walk *w, const struct store_record *r, uint64_t e
         take_change(w, change);
 }
 
-static const struct template *template_of(struct sim *s, const struct store_record *first)
+static const struct template *find_version(struct sim *s, struct slice name, int64_t version)
 {
-    yyjson_val *root = parse(s, first->bytes), *change;
-    yyjson_arr_iter it = yyjson_arr_iter_with(json_get(root, "changes"));
-    while (json_get(root, "changes") != NULL && (change = yyjson_arr_iter_next(&it)) != NULL)
-        for (unsigned k = 0; k < s->template_count; k++)
-            if (slice_eq_text(json_get_text(change, "path"), "template") &&
-                slice_eq(json_get_text(change, "to"), s->template_names[k]))
-                return s->templates[k];
+    for (unsigned k = 0; k < SIM_TEMPLATES; k++)
+        if (slice_eq(s->templates[k].name, name) && version >= 1 &&
+            version <= s->templates[k].version_count)
+            return s->templates[k].versions[version - 1];
     return NULL;
 }
 
-static void walk(struct walk *w)
+static const struct template *template_of(struct sim *s, const struct store_record *first)
+{
+    yyjson_val *root = oracle_parse(s, first->bytes), *change;
+    struct slice name = SLICE_NONE;
+    int64_t version = 0;
+    yyjson_arr_iter it = yyjson_arr_iter_with(json_get(root, "changes"));
+    while (json_get(root, "changes") != NULL && (change = yyjson_arr_iter_next(&it)) != NULL) {
+        if (slice_eq_text(json_get_text(change, "path"), "template"))
+            name = json_get_text(change, "to");
+        else if (slice_eq_text(json_get_text(change, "path"), "version"))
+            (void)json_int(json_get(change, "to"), &version);
+    }
+    return find_version(s, name, version);
+}
+
+static void walk(struct walk *w, struct oracle_view *view)
 {
     struct store_record *records;
     uint32_t count = read_records(w->s, w->instance, &records);
     w->t = count == 0 ? NULL : template_of(w->s, &records[0]);
+    *view = (struct oracle_view){.template = w->t};
+    w->tasks = view->tasks;
     if (w->t == NULL) {
         sim_fail(w->s, "no records of instance %.*s", SLICE_ARG(w->instance));
         return;
@@ -283,22 +325,24 @@ static void walk(struct walk *w)
         w->tasks[k] = (struct oracle_task){.status = SLICE("PENDING"), .generation = 1};
     for (uint32_t k = 0; k < count && w->s->failure == NULL; k++)
         take_record(w, &records[k], k + 1);
+    view->status = w->status;
+    view->at_ms = w->at_ms;
 }
 
-void oracle_instance(struct sim *s, struct slice instance, struct slice *status)
+void oracle_instance(struct sim *s, struct slice instance, struct oracle_view *view)
 {
     struct walk w = {.s = s, .instance = instance};
     arena_reset(&s->scratch);
-    walk(&w);
-    *status = slice_copy(&s->arena, w.status);
+    walk(&w, view);
 }
 
 bool oracle_is_sent(struct sim *s, const struct queue_message *m)
 {
     struct walk w = {.s = s, .instance = m->instance};
+    struct oracle_view view;
     struct slice field = SLICE_NONE;
     arena_reset(&s->scratch);
-    walk(&w);
+    walk(&w, &view);
     if (w.t == NULL)
         return false;
     struct text path = text_new(&s->scratch, 512);
