@@ -7,6 +7,7 @@
 #include "core/limits.h"
 #include "queue/queue_local.h"
 #include "store/store_mem.h"
+#include "store/store_mongo.h"
 #include "store/store_sqlite.h"
 
 #include <stdio.h>
@@ -17,6 +18,7 @@
 
 struct drivers {
     struct store view; /* must be first: what the engine sees of the store */
+    struct store_ops view_ops;
     struct store *store;
     struct queue_local *queue;
     struct flow *flow;
@@ -75,31 +77,39 @@ static void close_view(struct store *view)
     (void)view;
 }
 
-static enum err open_store(struct drivers *d, const char *store, const char *data, char *message)
+static bool is_mongo(const char *store)
 {
-    if (strcmp(store, "memory") == 0)
-        return store_mem_open(&d->store);
-    return store_sqlite_open(data, &d->store, message);
+    return strncmp(store, "mongodb://", 10) == 0 || strncmp(store, "mongodb+srv://", 14) == 0;
 }
 
-enum err drivers_open(const char *store, const char *data, struct drivers **out,
+static enum err open_store(struct drivers *d, const struct drivers_config *c, char *message)
+{
+    if (strcmp(c->store, "memory") == 0)
+        return store_mem_open(&d->store);
+    if (is_mongo(c->store))
+        return store_mongo_open(c->store, c->node, &d->store, message);
+    return store_sqlite_open(c->data, &d->store, message);
+}
+
+enum err drivers_open(const struct drivers_config *config, struct drivers **out,
                       char message[DRIVERS_MESSAGE_BYTES])
 {
-    static const struct store_ops ops = {.name = "view",
-                                         .submit = submit,
-                                         .complete = complete,
-                                         .wake_fd = wake_fd,
-                                         .close = close_view};
     struct drivers *d = calloc(1, sizeof *d);
     if (d == NULL)
         return ERR_MEMORY;
-    d->view.ops = &ops;
     list_init(&d->finished);
-    enum err e = open_store(d, store, data, message);
+    enum err e = open_store(d, config, message);
     if (e != ERR_NONE) {
         free(d);
         return e;
     }
+    d->view_ops = (struct store_ops){.name = d->store->ops->name,
+                                     .submit = submit,
+                                     .complete = complete,
+                                     .wake_fd = wake_fd,
+                                     .close = close_view,
+                                     .is_shared = d->store->ops->is_shared};
+    d->view.ops = &d->view_ops;
     *out = d;
     return ERR_NONE;
 }

@@ -10,11 +10,17 @@
 
 struct drivers;
 
-#define DRIVERS_MESSAGE_BYTES 256
+#define DRIVERS_MESSAGE_BYTES 512
 
-/* `store`: "sqlite" or "memory"; `data`: the data folder. `message` says in a sentence for the user
- * what is wrong, where there is more to say than the error does. */
-enum err drivers_open(const char *store, const char *data, struct drivers **out,
+struct drivers_config {
+    const char *store; /* "sqlite", "memory", or the address of a MongoDB */
+    const char *data;  /* the data folder of sqlite */
+    const char *node;  /* this node's name, where others share the store */
+};
+
+/* `message` says in a sentence for the user what is wrong, where there is more to say than the
+ * error does; a password is never in it. */
+enum err drivers_open(const struct drivers_config *config, struct drivers **out,
                       char message[DRIVERS_MESSAGE_BYTES]) MUST_USE;
 /* To be added to the wall clock for the store's time. */
 int64_t drivers_offset_ms(const struct drivers *d);

@@ -110,17 +110,24 @@ static void take_signals(struct serve *s)
     }
 }
 
-static const char *store_place(const struct serve *s)
+/* The store's address may hold a password: it is told by its kind. */
+static const char *store_name(const struct serve *s)
 {
-    return strcmp(s->config.store, "memory") == 0 ? "nowhere" : s->config.data;
+    return drivers_store(s->drivers)->ops->name;
+}
+
+static bool is_on_disk(const struct serve *s)
+{
+    return strcmp(store_name(s), "sqlite") == 0;
 }
 
 static void tell_ready(struct serve *s)
 {
     const char *colon = strrchr(s->config.listen, ':');
     printf("swm %s ready on http://%.*s:%d (data %s, %s, %lld ms)\n", version_text,
-           (int)(colon - s->config.listen), s->config.listen, http_port(s->http), store_place(s),
-           s->config.store, (long long)(s->clock.clock.read(&s->clock.clock) - s->began_at_ms));
+           (int)(colon - s->config.listen), s->config.listen, http_port(s->http),
+           is_on_disk(s) ? s->config.data : "elsewhere", store_name(s),
+           (long long)(s->clock.clock.read(&s->clock.clock) - s->began_at_ms));
     fflush(stdout);
 }
 
@@ -287,9 +294,8 @@ static enum err open_engine(struct serve *s, uint64_t seed)
 
 static enum err open_rest(struct serve *s, uint64_t seed)
 {
-    bool is_on_disk = strcmp(s->config.store, "memory") != 0;
-    struct rest_config c = {.data_folder = slice_of(is_on_disk ? s->config.data : NULL),
-                            .store = slice_of(s->config.store),
+    struct rest_config c = {.data_folder = slice_of(is_on_disk(s) ? s->config.data : NULL),
+                            .store = slice_of(store_name(s)),
                             .node = slice_of(s->config.node_name),
                             .seed = seed,
                             .admin_key = slice_of(s->config.admin_key)};
@@ -306,7 +312,8 @@ static enum err open_sqs(struct serve *s, uint64_t seed)
 static enum err open_store(struct serve *s)
 {
     char message[DRIVERS_MESSAGE_BYTES] = "";
-    enum err e = drivers_open(s->config.store, s->config.data, &s->drivers, message);
+    struct drivers_config c = {s->config.store, s->config.data, s->config.node_name};
+    enum err e = drivers_open(&c, &s->drivers, message);
     if (e != ERR_NONE)
         log_line(LOG_ERROR, "app", "%s", message[0] != '\0' ? message : err_text(e));
     return e;
