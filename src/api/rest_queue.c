@@ -166,6 +166,12 @@ void rest_queue_peek(struct rest *x, struct http_request *r, const struct slice 
     uint32_t limit;
     if (!rest_take_limit(r, "limit", 10, &limit))
         return;
+    if (x->queues->ops->peek == NULL) {
+        rest_fail(r, ERR_REFUSED,
+                  "the queues of this server are on Amazon SQS, where nobody can look at a message "
+                  "without receiving it");
+        return;
+    }
     struct receiving *w = arena_alloc(http_arena(r), sizeof *w);
     *w = (struct receiving){.rest = x, .request = r};
     x->queues->ops->peek(x->queues, args[0], limit < PEEK_MAX ? limit : PEEK_MAX, take_received, w);

@@ -69,7 +69,7 @@ struct queue_front_ops {
     /* ERR_INVALID: not a receipt; ERR_REFUSED: not in flight. */
     enum err (*set_visibility)(struct queue_front *q, struct slice queue, struct slice receipt,
                                int64_t visibility_ms);
-    /* Looks at up to `max` messages without receiving them. */
+    /* Looks at up to `max` messages without receiving them. NULL: that cannot be. */
     void (*peek)(struct queue_front *q, struct slice queue, uint32_t max,
                  queue_front_received *reply, void *context);
 };
