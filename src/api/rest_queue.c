@@ -19,6 +19,8 @@ static void write_queue(struct json_out *o, const struct queue_info *q)
     json_put_time(o, "oldest_at", q->oldest_at_ms);
     json_put_time(o, "created_at", q->created_at_ms);
     json_put_raw(o, "attributes", q->attributes);
+    if (q->problem.at != NULL)
+        json_put_string(o, "problem", q->problem);
     json_object_end(o);
 }
 

@@ -43,22 +43,34 @@ static uint64_t unsent_pos(const struct queue *base)
     return far_message_unsent_pos(sqs_of(base));
 }
 
+/* --- how it fares --- */
+
 static struct slice text_of(const char *text)
 {
     return text[0] != '\0' ? slice_of(text) : SLICE_NONE;
 }
 
+/* They are in the order of their offers. */
+static int64_t oldest_unsent(const struct queue_sqs *q)
+{
+    for (const struct link *k = list_first(&q->all_messages); k != NULL;
+         k = list_after(&q->all_messages, k)) {
+        const struct far_message *m = LINK_OWNER(k, const struct far_message, all);
+        if (!m->is_withdrawn && m->name.visible_at_ms <= q->now_ms)
+            return m->offered_at_ms;
+    }
+    return 0;
+}
+
 static void health(const struct queue *base, struct queue_health *out)
 {
-    struct queue_sqs *q = sqs_of(base);
-    struct queue_sqs_stats stats;
-    queue_sqs_get_stats(q, &stats);
-    *out = (struct queue_health){.problem = stats.error,
-                                 .unsent = stats.unsent,
-                                 .oldest_unsent_at_ms = stats.oldest_unsent_at_ms,
-                                 .in_hand = stats.in_hand};
-    for (size_t k = 0; k < SQS_ACTION_COUNT; k++)
-        out->requests += stats.requests[k];
+    const struct queue_sqs *q = sqs_of(base);
+    *out = (struct queue_health){.problem = text_of(q->credentials.error),
+                                 .unsent = q->messages.count,
+                                 .oldest_unsent_at_ms = oldest_unsent(q),
+                                 .in_hand = q->events_in_hand};
+    for (size_t k = 0; k < FAR_ACTION_COUNT; k++)
+        out->requests += q->calls_made[k];
     for (size_t k = 0; k < q->name_count; k++) {
         if (out->problem.at == NULL)
             out->problem = far_queue_problem(q->names[k]);
@@ -67,12 +79,21 @@ static void health(const struct queue *base, struct queue_health *out)
     }
 }
 
+static bool counter(const struct queue *base, size_t n, struct queue_counter *out)
+{
+    if (n >= FAR_ACTION_COUNT)
+        return false;
+    *out = (struct queue_counter){far_call_name((enum far_action)n), sqs_of(base)->calls_made[n]};
+    return true;
+}
+
 static const struct queue_ops queue_ops = {.name = "Amazon SQS",
                                            .offer = offer,
                                            .withdraw = withdraw,
                                            .extend = extend,
                                            .unsent_pos = unsent_pos,
-                                           .health = health};
+                                           .health = health,
+                                           .counter = counter};
 
 /* --- opening and closing --- */
 
@@ -263,48 +284,4 @@ bool queue_sqs_is_idle(const struct queue_sqs *q)
         if (!far_receive_is_idle(q->event_queues[k]))
             return false;
     return q->is_draining && q->messages.count == 0 && q->sends == 0 && q->requests.count == 0;
-}
-
-/* --- status --- */
-
-static int64_t oldest_of(const struct queue_sqs *q, const struct far_queue *w)
-{
-    for (const struct link *k = list_first(&q->all_messages); k != NULL;
-         k = list_after(&q->all_messages, k)) {
-        const struct far_message *m = LINK_OWNER(k, const struct far_message, all);
-        if (!m->is_withdrawn && (w == NULL || m->queue == w))
-            return m->offered_at_ms; /* they are in the order of their offers */
-    }
-    return 0;
-}
-
-void queue_sqs_get_stats(const struct queue_sqs *q, struct queue_sqs_stats *out)
-{
-    *out = q->stats;
-    out->unsent = q->messages.count;
-    out->in_hand = q->events_in_hand;
-    out->oldest_unsent_at_ms = oldest_of(q, NULL);
-    out->has_credentials = far_call_is_possible(q);
-    out->error = text_of(q->credentials.error);
-}
-
-bool queue_sqs_next_status(struct queue_sqs *q, struct slice after, struct queue_sqs_status *out)
-{
-    struct far_queue *w = far_queue_after(q, after, SLICE_NONE);
-    if (w == NULL)
-        return false;
-    far_queue_ask_depth(q, w);
-    *out = (struct queue_sqs_status){.name = w->text,
-                                     .error = text_of(w->error),
-                                     .warning = text_of(w->warning),
-                                     .is_events = w->events != NULL,
-                                     .is_known = w->url != NULL,
-                                     .unsent = w->unsent,
-                                     .visible = w->visible,
-                                     .in_flight = w->in_flight,
-                                     .delayed = w->delayed,
-                                     .depth_at_ms = w->depth_at_ms};
-    if (w->unsent > 0)
-        out->oldest_unsent_at_ms = oldest_of(q, w);
-    return true;
 }

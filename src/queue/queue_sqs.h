@@ -82,48 +82,4 @@ void queue_sqs_drain(struct queue_sqs *q);
 bool queue_sqs_is_idle(const struct queue_sqs *q);
 void queue_sqs_close(struct queue_sqs *q);
 
-/* --- for status and metrics --- */
-
-#define QUEUE_SQS_ACTION_TABLE(X)                                                                  \
-    X(SQS_SEND_BATCH, "SendMessageBatch")                                                          \
-    X(SQS_RECEIVE, "ReceiveMessage")                                                               \
-    X(SQS_DELETE_BATCH, "DeleteMessageBatch")                                                      \
-    X(SQS_HIDE_BATCH, "ChangeMessageVisibilityBatch")                                              \
-    X(SQS_GET_URL, "GetQueueUrl")                                                                  \
-    X(SQS_CREATE, "CreateQueue")                                                                   \
-    X(SQS_GET_ATTRIBUTES, "GetQueueAttributes")                                                    \
-    X(SQS_SET_ATTRIBUTES, "SetQueueAttributes")                                                    \
-    X(SQS_DROP, "DeleteQueue")                                                                     \
-    X(SQS_PURGE, "PurgeQueue")
-
-enum queue_sqs_action {
-#define X(symbol, name) symbol,
-    QUEUE_SQS_ACTION_TABLE(X)
-#undef X
-        SQS_ACTION_COUNT
-};
-const char *queue_sqs_action_name(enum queue_sqs_action action);
-
-struct queue_sqs_stats {
-    uint64_t requests[SQS_ACTION_COUNT]; /* made */
-    uint64_t failures;                   /* of those, without a good answer */
-    uint64_t sent, received, deleted;    /* messages */
-    uint64_t unsent, in_hand;            /* names kept; events without a verdict */
-    int64_t oldest_unsent_at_ms;         /* when it was offered; 0: none */
-    bool has_credentials;
-    struct slice error; /* of the credentials; absent: none. Valid until the next round */
-};
-void queue_sqs_get_stats(const struct queue_sqs *q, struct queue_sqs_stats *out);
-
-struct queue_sqs_status { /* texts are valid until the next round */
-    struct slice name;
-    struct slice error, warning; /* sentences; absent: none */
-    bool is_events, is_known;    /* is_known: its URL is */
-    uint64_t unsent;
-    int64_t oldest_unsent_at_ms;
-    int64_t visible, in_flight, delayed, depth_at_ms; /* depth_at_ms 0: not asked yet */
-};
-/* In order of name: iterate with after = the last name until false. Asks for fresh depths. */
-bool queue_sqs_next_status(struct queue_sqs *q, struct slice after, struct queue_sqs_status *out);
-
 #endif

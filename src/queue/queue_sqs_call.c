@@ -16,13 +16,13 @@
 #define BACKOFF_MS_MAX 20000
 #define REFUSED_MS 30000
 
-static const char *const action_names[SQS_ACTION_COUNT] = {
+static const char *const action_names[FAR_ACTION_COUNT] = {
 #define X(symbol, name) name,
-    QUEUE_SQS_ACTION_TABLE(X)
+    FAR_ACTION_TABLE(X)
 #undef X
 };
 
-const char *queue_sqs_action_name(enum queue_sqs_action action)
+const char *far_call_name(enum far_action action)
 {
     return action_names[action];
 }
@@ -183,8 +183,6 @@ static void finish(struct far_exchange *x)
     x->arena.edge = NULL;
     if (c->outcome == FAR_OK)
         far_credentials_accept(q);
-    else
-        q->stats.failures++;
     if (c->outcome == FAR_CORRECTED)
         correct(q, c);
     list_remove(&q->calls, &c->link);
@@ -302,7 +300,7 @@ struct far_call *far_call_begin(struct queue_sqs *q, const struct far_ask *ask)
         return NULL;
     }
     list_append(&q->calls, &c->link);
-    q->stats.requests[ask->action]++;
+    q->calls_made[ask->action]++;
     return c;
 }
 

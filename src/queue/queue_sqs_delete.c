@@ -92,7 +92,6 @@ static void take_entries(struct queue_sqs *q, struct ending *b, yyjson_val *entr
             continue;
         far_delete_free(q, b->events[k]);
         b->events[k] = NULL;
-        q->stats.deleted += is_good;
     }
 }
 
@@ -135,7 +134,7 @@ static bool delete_some(struct queue_sqs *q, struct far_queue *w)
 {
     struct far_events *s = w->events;
     struct ending *b = calloc(1, sizeof *b);
-    struct far_ask ask = {.action = SQS_DELETE_BATCH,
+    struct far_ask ask = {.action = FAR_DELETE,
                           .queue = w,
                           .fill = fill_deletes,
                           .from = b,
@@ -198,7 +197,7 @@ static void hidden(struct queue_sqs *q, struct far_call *c)
 static void change(struct queue_sqs *q, struct far_queue *w, const struct hiding *b)
 {
     struct far_ask ask = {
-        .action = SQS_HIDE_BATCH, .queue = w, .fill = fill_visibility, .from = b, .done = hidden};
+        .action = FAR_HIDE, .queue = w, .fill = fill_visibility, .from = b, .done = hidden};
     if (b->count > 0 && far_call_begin(q, &ask) != NULL)
         w->events->hides++;
 }
@@ -268,7 +267,7 @@ void far_delete_close(struct queue_sqs *q)
         struct far_call *c = LINK_OWNER(k, struct far_call, link);
         struct ending *b = c->context;
         next = list_after(&q->calls, k);
-        if (c->action != SQS_DELETE_BATCH || c->queue == NULL)
+        if (c->action != FAR_DELETE || c->queue == NULL)
             continue;
         for (uint32_t n = 0; n < b->count; n++)
             far_delete_free(q, b->events[n]);

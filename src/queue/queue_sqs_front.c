@@ -81,13 +81,13 @@ static void judge_entries(struct far_call *c)
 static void note(struct far_request *r, const struct far_call *c)
 {
     struct far_queue *w = r->queue;
-    if (c->outcome == FAR_NO_QUEUE || (c->outcome == FAR_OK && r->action == SQS_DROP)) {
+    if (c->outcome == FAR_NO_QUEUE || (c->outcome == FAR_OK && r->action == FAR_DROP)) {
         far_queue_forget_url(w);
         w->is_optional = w->is_optional || (!w->is_declared && w->events == NULL);
     }
-    if (c->outcome == FAR_OK && r->action == SQS_CREATE)
+    if (c->outcome == FAR_OK && r->action == FAR_CREATE)
         w->is_optional = false;
-    if (c->outcome == FAR_OK && (r->action == SQS_SET_ATTRIBUTES || r->action == SQS_PURGE))
+    if (c->outcome == FAR_OK && (r->action == FAR_SET_ATTRIBUTES || r->action == FAR_PURGE))
         w->depth_at_ms = 0;
 }
 
@@ -129,11 +129,11 @@ static void fill_batch(struct json_out *o, const struct far_request *r)
 static void fill(struct json_out *o, const void *from)
 {
     const struct far_request *r = from;
-    if (r->action == SQS_CREATE)
+    if (r->action == FAR_CREATE)
         json_put_string(o, "QueueName", r->queue->name.name);
     if (r->settings.len > 0)
         json_put_raw(o, "Attributes", r->settings);
-    if (r->action != SQS_SEND_BATCH && r->receipt.len == 0)
+    if (r->action != FAR_SEND && r->receipt.len == 0)
         return;
     json_key(o, "Entries");
     json_array(o);
@@ -142,7 +142,7 @@ static void fill(struct json_out *o, const void *from)
         json_object(o);
         json_put_text(o, "Id", "0");
         json_put_string(o, "ReceiptHandle", r->receipt);
-        if (r->action == SQS_HIDE_BATCH)
+        if (r->action == FAR_HIDE)
             json_put_number(o, "VisibilityTimeout", r->hidden_s);
         json_object_end(o);
     }
@@ -224,7 +224,7 @@ void far_front_tell(struct queue_sqs *q, struct far_queue *w, const struct far_r
 static void run(struct queue_sqs *q, struct far_request *r)
 {
     bool is_ready =
-        r->action == SQS_CREATE ? far_call_is_possible(q) : far_queue_is_ready(q, r->queue);
+        r->action == FAR_CREATE ? far_call_is_possible(q) : far_queue_is_ready(q, r->queue);
     if (is_ready)
         begin(q, r);
     else if (r->queue->error[0] != '\0')
@@ -286,7 +286,7 @@ static void create(struct queue_front *f, struct slice name, struct slice json,
     w->is_optional = w->is_optional || is_new;
     ask(q, w,
         &(struct far_request){
-            .action = SQS_CREATE, .settings = json, .done = done, .context = context});
+            .action = FAR_CREATE, .settings = json, .done = done, .context = context});
 }
 
 static void set(struct queue_front *f, struct slice name, struct slice json, queue_front_done *done,
@@ -294,7 +294,7 @@ static void set(struct queue_front *f, struct slice name, struct slice json, que
 {
     ask(sqs_of(f), far_front_find(sqs_of(f), name),
         &(struct far_request){
-            .action = SQS_SET_ATTRIBUTES, .settings = json, .done = done, .context = context});
+            .action = FAR_SET_ATTRIBUTES, .settings = json, .done = done, .context = context});
 }
 
 static void drop(struct queue_front *f, struct slice name, queue_front_done *done, void *context)
@@ -304,13 +304,13 @@ static void drop(struct queue_front *f, struct slice name, queue_front_done *don
         done(context, ERR_REFUSED, SLICE("swm itself uses this queue"));
         return;
     }
-    ask(sqs_of(f), w, &(struct far_request){.action = SQS_DROP, .done = done, .context = context});
+    ask(sqs_of(f), w, &(struct far_request){.action = FAR_DROP, .done = done, .context = context});
 }
 
 static void purge(struct queue_front *f, struct slice name, queue_front_done *done, void *context)
 {
     ask(sqs_of(f), far_front_find(sqs_of(f), name),
-        &(struct far_request){.action = SQS_PURGE, .done = done, .context = context});
+        &(struct far_request){.action = FAR_PURGE, .done = done, .context = context});
 }
 
 static void show(struct queue_sqs *q, struct far_queue *w, struct queue_info *out)
@@ -321,7 +321,8 @@ static void show(struct queue_sqs *q, struct far_queue *w, struct queue_info *ou
                                    w->attributes != NULL ? slice_of(w->attributes) : SLICE("{}"),
                                .visible = w->visible,
                                .in_flight = w->in_flight,
-                               .delayed = w->delayed + (int64_t)w->unsent};
+                               .delayed = w->delayed + (int64_t)w->unsent,
+                               .problem = w->error[0] != '\0' ? slice_of(w->error) : SLICE_NONE};
 }
 
 static enum err info(struct queue_front *f, struct slice name, struct queue_info *out)
@@ -350,7 +351,7 @@ static void send_all(struct queue_front *f, const struct queue_send *m, uint32_t
                      queue_front_done *done, void *context)
 {
     struct far_request what = {
-        .action = SQS_SEND_BATCH, .count = count, .done = done, .context = context};
+        .action = FAR_SEND, .count = count, .done = done, .context = context};
     what.messages = (struct queue_send *)(uintptr_t)m; /* copied, not written to */
     ask(sqs_of(f), far_front_find(sqs_of(f), m[0].queue), &what);
 }
@@ -360,7 +361,7 @@ static void remove_one(struct queue_front *f, struct slice queue, struct slice r
 {
     ask(sqs_of(f), far_front_find(sqs_of(f), queue),
         &(struct far_request){
-            .action = SQS_DELETE_BATCH, .receipt = receipt, .done = done, .context = context});
+            .action = FAR_DELETE, .receipt = receipt, .done = done, .context = context});
 }
 
 /* The answer would come too late to be told: what Amazon SQS refuses stays as it is. */
@@ -371,9 +372,8 @@ static enum err set_visibility(struct queue_front *f, struct slice queue, struct
     if (w == NULL)
         return ERR_UNKNOWN_QUEUE;
     far_front_tell(sqs_of(f), w,
-                   &(struct far_request){.action = SQS_HIDE_BATCH,
-                                         .receipt = receipt,
-                                         .hidden_s = visibility_ms / 1000});
+                   &(struct far_request){
+                       .action = FAR_HIDE, .receipt = receipt, .hidden_s = visibility_ms / 1000});
     return ERR_NONE;
 }
 

@@ -31,6 +31,25 @@
 
 #define FAR_REGION_BYTES 64
 
+#define FAR_ACTION_TABLE(X)                                                                        \
+    X(FAR_SEND, "SendMessageBatch")                                                                \
+    X(FAR_RECEIVE, "ReceiveMessage")                                                               \
+    X(FAR_DELETE, "DeleteMessageBatch")                                                            \
+    X(FAR_HIDE, "ChangeMessageVisibilityBatch")                                                    \
+    X(FAR_GET_URL, "GetQueueUrl")                                                                  \
+    X(FAR_CREATE, "CreateQueue")                                                                   \
+    X(FAR_GET_ATTRIBUTES, "GetQueueAttributes")                                                    \
+    X(FAR_SET_ATTRIBUTES, "SetQueueAttributes")                                                    \
+    X(FAR_DROP, "DeleteQueue")                                                                     \
+    X(FAR_PURGE, "PurgeQueue")
+
+enum far_action {
+#define X(symbol, name) symbol,
+    FAR_ACTION_TABLE(X)
+#undef X
+        FAR_ACTION_COUNT
+};
+
 /* --- queue_sqs_config.c: pure --- */
 
 enum far_name_kind { FAR_NAME, FAR_URL, FAR_ARN };
@@ -146,7 +165,7 @@ struct far_call;
 typedef void far_call_done(struct queue_sqs *q, struct far_call *c);
 
 struct far_ask {
-    enum queue_sqs_action action;
+    enum far_action action;
     struct far_queue *queue; /* its URL is written where it is known; NULL: none */
     long wait_ms;            /* that the answer may take beyond the usual */
     void (*fill)(struct json_out *o, const void *from); /* members of the request; NULL: none */
@@ -159,7 +178,7 @@ struct far_call {
     struct far_exchange *exchange;
     struct queue_sqs *owner;
     struct link link;
-    enum queue_sqs_action action;
+    enum far_action action;
     struct far_queue *queue;
     far_call_done *done;
     void *context;
@@ -170,6 +189,7 @@ struct far_call {
     int64_t began_at_ms;
 };
 
+const char *far_call_name(enum far_action action);
 /* Whether calls can be made: there are credentials. */
 bool far_call_is_possible(const struct queue_sqs *q);
 /* NULL: memory is short. */
@@ -349,7 +369,7 @@ struct far_request { /* one that is handed through to Amazon SQS */
     struct link link;
     struct queue_sqs *owner;
     struct far_queue *queue;
-    enum queue_sqs_action action;
+    enum far_action action;
     struct arena arena;
     struct far_call *call;       /* NULL: it waits for the queue's URL */
     int64_t give_up_at_ms;       /* waiting */
@@ -426,7 +446,7 @@ struct queue_sqs {
     struct list takes;    /* their receives */
     struct map held;      /* what was received there, by instance, task and item */
     uint64_t handles;
-    struct queue_sqs_stats stats;
+    uint64_t calls_made[FAR_ACTION_COUNT];
 };
 
 #endif

@@ -183,7 +183,7 @@ void far_queue_note(struct queue_sqs *q, struct far_queue *w, const struct far_c
 {
     bool is_new = is_new_error(w, c->code) && c->outcome == FAR_REFUSED;
     keep_code(w, c->code);
-    (void)snprintf(w->error, sizeof w->error, "%s: %.*s%s%.*s", queue_sqs_action_name(c->action),
+    (void)snprintf(w->error, sizeof w->error, "%s: %.*s%s%.*s", far_call_name(c->action),
                    c->code.len > 100 ? 100 : (int)c->code.len, c->code.len > 0 ? c->code.at : "",
                    c->code.len > 0 ? ": " : "", c->message.len > 300 ? 300 : (int)c->message.len,
                    c->message.len > 0 ? c->message.at : "");
@@ -265,7 +265,7 @@ static void found(struct queue_sqs *q, struct far_queue *w, struct slice url)
         far_queue_ask_depth(q, w);
 }
 
-static void look(struct queue_sqs *q, struct far_queue *w, enum queue_sqs_action action);
+static void look(struct queue_sqs *q, struct far_queue *w, enum far_action action);
 
 /* Not there: made, waited for, or wrong. */
 static void miss(struct queue_sqs *q, struct far_queue *w, struct far_call *c)
@@ -274,7 +274,7 @@ static void miss(struct queue_sqs *q, struct far_queue *w, struct far_call *c)
         w->retry_at_ms = time_add(q->now_ms, LOOK_AGAIN_MS);
         far_queue_wake_at(q, w, w->retry_at_ms);
     } else if (w->can_make) {
-        look(q, w, SQS_CREATE);
+        look(q, w, FAR_CREATE);
     } else {
         c->outcome = FAR_REFUSED;
         c->message = SLICE("the queue does not exist, and is not to be made by swm");
@@ -289,19 +289,19 @@ static void looked(struct queue_sqs *q, struct far_call *c)
     w->is_asking = false;
     if (c->outcome == FAR_OK && url.len > 0)
         found(q, w, url);
-    else if (c->outcome == FAR_NO_QUEUE && c->action == SQS_GET_URL)
+    else if (c->outcome == FAR_NO_QUEUE && c->action == FAR_GET_URL)
         miss(q, w, c);
     else if (c->outcome == FAR_QUEUE_EXISTS)
-        look(q, w, SQS_GET_URL); /* another made it meanwhile */
+        look(q, w, FAR_GET_URL); /* another made it meanwhile */
     else
         far_queue_fail(q, w, c);
 }
 
-static void look(struct queue_sqs *q, struct far_queue *w, enum queue_sqs_action action)
+static void look(struct queue_sqs *q, struct far_queue *w, enum far_action action)
 {
     struct far_ask ask = {.action = action,
                           .queue = w,
-                          .fill = action == SQS_CREATE ? fill_create : fill_name,
+                          .fill = action == FAR_CREATE ? fill_create : fill_name,
                           .from = w,
                           .done = looked};
     w->is_asking = far_call_begin(q, &ask) != NULL;
@@ -332,7 +332,7 @@ bool far_queue_is_ready(struct queue_sqs *q, struct far_queue *w)
         return false;
     }
     if (w->url == NULL && !w->is_asking)
-        look(q, w, SQS_GET_URL);
+        look(q, w, FAR_GET_URL);
     return w->url != NULL;
 }
 
@@ -405,7 +405,7 @@ static void fill_all(struct json_out *o, const void *from)
 void far_queue_ask_depth(struct queue_sqs *q, struct far_queue *w)
 {
     struct far_ask ask = {
-        .action = SQS_GET_ATTRIBUTES, .queue = w, .fill = fill_all, .done = take_depth};
+        .action = FAR_GET_ATTRIBUTES, .queue = w, .fill = fill_all, .done = take_depth};
     bool is_fresh = w->depth_at_ms > 0 && q->now_ms < w->depth_at_ms + FAR_DEPTH_EVERY_MS;
     if (w->url == NULL || w->is_asking_depth || is_fresh || !far_call_is_possible(q))
         return;

@@ -145,7 +145,6 @@ static void take_message(struct queue_sqs *q, struct far_queue *w, yyjson_val *v
     list_append(&w->events->in_hand, &e->link);
     q->events_in_hand++;
     q->event_bytes += e->body.len;
-    q->stats.received++;
     if (q->is_draining)
         far_delete_give_back(q, e, 0);
     else if (!has_elder(e))
@@ -201,7 +200,7 @@ static void fill(struct json_out *o, const void *from)
 static bool receive(struct queue_sqs *q, struct far_queue *w)
 {
     struct far_events *s = w->events;
-    struct far_ask ask = {.action = SQS_RECEIVE,
+    struct far_ask ask = {.action = FAR_RECEIVE,
                           .queue = w,
                           .wait_ms = QUEUE_WAIT_S_MAX * 1000,
                           .fill = fill,

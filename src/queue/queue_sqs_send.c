@@ -167,7 +167,6 @@ static void mark_sent(struct queue_sqs *q, struct batch *b, yyjson_val *entries)
             continue;
         far_message_end(q, b->messages[k]);
         b->messages[k] = NULL;
-        q->stats.sent++;
     }
 }
 
@@ -269,7 +268,7 @@ static bool send_batch(struct queue_sqs *q, struct far_queue *w)
     b->owner = q;
     gather(w, b);
     struct far_ask ask = {
-        .action = SQS_SEND_BATCH, .queue = w, .fill = fill, .from = b, .done = sent, .context = b};
+        .action = FAR_SEND, .queue = w, .fill = fill, .from = b, .done = sent, .context = b};
     if (far_call_begin(q, &ask) == NULL) {
         back_all(q, b);
         free(b);
@@ -313,7 +312,7 @@ void far_send_close(struct queue_sqs *q)
     for (struct link *k = list_first(&q->calls), *next; k != NULL; k = next) {
         struct far_call *c = LINK_OWNER(k, struct far_call, link);
         next = list_after(&q->calls, k);
-        if (c->action != SQS_SEND_BATCH)
+        if (c->action != FAR_SEND)
             continue;
         free(c->context);
         far_call_drop(c);

@@ -94,7 +94,7 @@ static void keep(struct queue_sqs *q, struct far_take *t, const struct slot *s)
 static void tell(struct queue_sqs *q, struct far_queue *w, struct slice receipt, int64_t after_s)
 {
     far_front_tell(q, w,
-                   &(struct far_request){.action = after_s < 0 ? SQS_DELETE_BATCH : SQS_HIDE_BATCH,
+                   &(struct far_request){.action = after_s < 0 ? FAR_DELETE : FAR_HIDE,
                                          .receipt = receipt,
                                          .hidden_s = after_s});
 }
@@ -276,7 +276,7 @@ static void fill(struct json_out *o, const void *from)
 
 static void run(struct queue_sqs *q, struct far_take *t)
 {
-    struct far_ask ask = {.action = SQS_RECEIVE,
+    struct far_ask ask = {.action = FAR_RECEIVE,
                           .queue = t->queue,
                           .wait_ms = QUEUE_WAIT_S_MAX * 1000,
                           .fill = fill,
