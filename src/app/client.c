@@ -239,6 +239,10 @@ static bool set_all(const struct client *c, struct client_call *call,
     /* A proxy is for reaching others, never this machine. */
     if (c->is_loopback && curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK)
         return false;
+    const char *ca_file = getenv("SWM_CA_FILE");
+    if (ca_file != NULL && ca_file[0] != '\0' &&
+        curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) != CURLE_OK)
+        return false;
     return curl_easy_setopt(easy, CURLOPT_URL, call->path) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PRIVATE, call) == CURLE_OK &&
