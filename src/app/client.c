@@ -331,6 +331,11 @@ static void explain(struct client *c, const struct client_call *call)
 {
     if (call->result == CURLE_COULDNT_CONNECT && c->is_loopback)
         (void)snprintf(c->why, sizeof c->why, "cannot reach %s: start it with `swm serve`", c->url);
+    else if (call->result == CURLE_PEER_FAILED_VERIFICATION)
+        (void)snprintf(c->why, sizeof c->why,
+                       "%s shows a certificate that nobody known here vouches for: name who does "
+                       "with SWM_CA_FILE",
+                       c->url);
     else
         (void)snprintf(c->why, sizeof c->why, "cannot reach %s: %s", c->url,
                        curl_easy_strerror(call->result));
