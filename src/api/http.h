@@ -48,7 +48,7 @@ struct slice http_query(const struct http_request *r, const char *name); /* deco
 /* Iterates the names in the query, decoded: start with *cursor = 0 until false. */
 bool http_query_next(const struct http_request *r, size_t *cursor, struct slice *name);
 struct slice http_peer(const struct http_request *r); /* the client's address, for records */
-bool http_is_secure(const struct http_request *r); /* it came over TLS */
+bool http_is_secure(const struct http_request *r);    /* it came over TLS */
 /* Who asks, as api/auth.h found out: kept with the request for whoever handles it. NULL: not known.
  */
 struct auth_caller;
