@@ -70,8 +70,8 @@
 #define QUEUES_MAX 10000
 #define QUEUE_NAME_BYTES_MAX 80
 #define QUEUE_ADDRESS_BYTES_MAX 300 /* a queue's ARN or URL in a template */
-#define QUEUE_WINDOW_MAX 10000    /* visible task messages of a queue held in memory */
-#define QUEUE_FOREIGN_MAX 1000000 /* stored foreign messages of a queue */
+#define QUEUE_WINDOW_MAX 10000      /* visible task messages of a queue held in memory */
+#define QUEUE_FOREIGN_MAX 1000000   /* stored foreign messages of a queue */
 #define QUEUE_INFLIGHT_MAX 120000
 #define QUEUE_BODY_BYTES_MAX (1024 * 1024)
 #define QUEUE_BATCH_MAX 10
