@@ -16,7 +16,7 @@ sys.path[:0] = [str(HERE.parent / "e2e"), str(HERE.parent / "servers")]
 import boto3  # noqa: E402
 import botocore.config  # noqa: E402
 
-from _server import Failed, PROGRAM, ROOT, Server, free_port, must, until  # noqa: E402
+from _server import Failed, Server, WAIT_S, free_port, must, until  # noqa: E402
 from mongo import Replicas  # noqa: E402
 from proxy import Proxy  # noqa: E402
 
@@ -74,7 +74,7 @@ def sqs_client(url):
 class Node(Server):
     """A node, behind its own proxies to the members of the replica set and to the SQS server."""
 
-    def __init__(self, name, replicas, database, sqs, queue_options="", env=None):
+    def __init__(self, name, replicas, database, sqs, queue=None, env=None):
         self.members = {member: Proxy(member.port) for member in replicas.members}
         told = {address(m.port): address(p.port) for m, p in self.members.items()}
         for proxy in self.members.values():
@@ -86,7 +86,7 @@ class Node(Server):
         self.name = name
         super().__init__(
             options=["--node", name, "--store", store,
-                     "--queue", f"sqs://{REGION}?events={sqs.events}{queue_options}"],
+                     "--queue", queue or f"sqs://{REGION}?events={sqs.events}"],
             env={**CREDENTIALS, "AWS_ENDPOINT_URL_SQS": f"http://127.0.0.1:{self.sqs_link.port}",
                  **(env or {})})
 
@@ -140,8 +140,8 @@ class Cluster:
         self.database = f"swm_{os.getpid()}_{Cluster.made}"
         self.nodes = [self.make(name, env=(env or {}).get(name)) for name in names]
 
-    def make(self, name, queue_options="", env=None):
-        return Node(name, self.replicas, self.database, self.sqs, queue_options, env)
+    def make(self, name, queue=None, env=None):
+        return Node(name, self.replicas, self.database, self.sqs, queue, env)
 
     def __enter__(self):
         for node in self.nodes:

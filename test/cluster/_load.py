@@ -147,6 +147,12 @@ class Load:
               lambda: self.ledger.errors or len(self.ledger.finished) >= goal, DRAIN_S)
         must(not self.ledger.errors, lambda: f"a client met {self.ledger.errors[:3]}")
 
+    def started_more(self, count=20):
+        """The same for starts, where tasks do not move."""
+        goal = len(self.ledger.starts) + count
+        until(f"{count} more instances are started",
+              lambda: self.ledger.errors or len(self.ledger.starts) >= goal, DRAIN_S)
+
     def insist(self, chance, path, body):
         """Asks one node, then another, until one answers."""
         while True:
