@@ -6,6 +6,7 @@ way. Workers and the test itself talk to the servers without one.
 
 import os
 import pathlib
+import platform
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from proxy import Proxy  # noqa: E402
 
 REGION = "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+FAKETIME = f"/usr/lib/{platform.machine()}-linux-gnu/faketime/libfaketimeMT.so.1"
 
 
 class OwnSqs(Server):
