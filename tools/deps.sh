@@ -57,6 +57,7 @@ find_missing_test() {
     has ctags-universal || ctags --version 2>/dev/null | grep -q Universal || missing+=(universal-ctags)
     need_program jq jq
     need_program sqlite3 sqlite3
+    need_program openssl openssl
     need_program curl curl
     need_program nodejs node
     need_program npm npm

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import threading
 import urllib.request
+import warnings
 
 import boto3
 from botocore.config import Config
@@ -85,6 +86,7 @@ def requests():
         equal("with keys as always", s.ask("GET", "/v1/stats", Authorization="Bearer x")[0], 401)
         equal("TLS 1.3", s.shake_hands(), "TLSv1.3")
         equal("and 1.2", s.shake_hands(maximum_version=ssl.TLSVersion.TLSv1_2), "TLSv1.2")
+        warnings.simplefilter("ignore", DeprecationWarning)  # it is why they are asked for
         try:
             old = s.shake_hands(minimum_version=ssl.TLSVersion.TLSv1,
                                 maximum_version=ssl.TLSVersion.TLSv1_1)
