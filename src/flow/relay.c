@@ -237,10 +237,9 @@ void relay_committed(struct flow *f, struct entry *e, struct commit *c, struct a
     uint64_t first_pos = c->after_pos + 1; /* at least; stores number in their own ways */
     if (q->r.last_pos > f->last_pos)
         f->last_pos = q->r.last_pos;
-    int64_t before_ms = e->i->at_ms;
     bool is_known = move_on(f, e, c, first_pos);
-    if (!is_known)
-        relay_keep_unsent(f, e, before_ms, first_pos);
+    if (!is_known && c->count > 0)
+        relay_keep_unsent(f, e, c->outcomes[0].at_ms, first_pos);
     entry_count(f, e);
     e->is_ours = true;
     e->is_in_conflict = false;
