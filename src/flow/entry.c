@@ -194,7 +194,8 @@ bool entry_is_here(const struct entry *e)
 
 bool entry_is_fresh(const struct flow *f, const struct entry *e)
 {
-    bool may_be_behind = cluster_has_peers(f) && e->checked_at_ms < f->now_ms;
+    bool may_be_behind =
+        e->checked_at_ms < f->now_ms && cluster_may_have_changed(f, e->checked_at_ms);
     return entry_is_here(e) && !may_be_behind;
 }
 
@@ -211,7 +212,8 @@ void entry_visit_fresh(struct flow *f, struct entry *e, struct visit *v)
 
 bool entry_is_stale(const struct flow *f, const struct entry *e)
 {
-    return cluster_has_peers(f) && e->i->seq > 0 && f->now_ms >= e->checked_at_ms + FRESH_MS;
+    return e->i->seq > 0 && f->now_ms >= e->checked_at_ms + FRESH_MS &&
+           cluster_may_have_changed(f, e->checked_at_ms);
 }
 
 /* --- making room --- */
