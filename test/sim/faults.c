@@ -69,13 +69,22 @@ static void age_read(struct sim *s, struct store_request *r)
         r->record_count = kept;
 }
 
+static void say_commit(const struct sim_node *n, const struct store_request *r)
+{
+    for (uint32_t k = 0; r->op == STORE_COMMIT && k < r->record_count; k++)
+        sim_say(n->sim, "    %s: %.*s %llu %.*s %.*s: %s", n->name, SLICE_ARG(r->id),
+                (unsigned long long)r->records[k].seq, SLICE_ARG(r->records[k].event),
+                SLICE_ARG(r->records[k].verdict), err_name(r->err));
+}
+
 static void carry_out(struct sim_node *n, struct sim_held *h)
 {
     struct sim *s = n->sim;
     struct store_request *r = h->request;
     bool can_fail = !s->is_calm;
     h->is_done = true;
-    if (can_fail && sim_once_in(s, 150)) {
+    bool may_be_lost = !s->is_gentle || r->op != STORE_COMMIT;
+    if (can_fail && may_be_lost && sim_once_in(s, 150)) {
         r->err = ERR_STORE; /* not done */
         return;
     }
@@ -86,6 +95,7 @@ static void carry_out(struct sim_node *n, struct sim_held *h)
     if (r->op == STORE_NODE_PUT)
         r->at_ms = s->now_ms; /* the store's clock */
     faults_ask(s, r);
+    say_commit(n, r);
     if (r->op == STORE_NODE_PUT && r->last_pos > h->pos)
         r->last_pos = h->pos; /* what was asked later may have come before */
     if (r->err == ERR_CONFLICT && r->op == STORE_COMMIT)
@@ -129,7 +139,7 @@ static void have_effect(struct sim_node *n, struct sim_held *h)
 {
     struct sim *s = n->sim;
     if (n->is_crashed)
-        faults_ask(s, h->request); /* it was on its way */
+        carry_out(n, h); /* it was on its way */
     else if (n->cut_until_ms > s->now_ms)
         cut_off(n, h);
     else if (nodes_is_frozen(n))
