@@ -72,20 +72,28 @@ static bool make_blank(struct entry *e, const struct template *t)
     return true;
 }
 
+bool entry_make_blank(struct flow *f, struct entry *e, const struct template *t)
+{
+    arena_drop(&e->arena);
+    if (!make_blank(e, t))
+        return false;
+    heap_remove(&f->wakes, &e->wake);
+    e->state = ENTRY_IDLE;
+    e->checked_at_ms = f->now_ms;
+    e->fresh_bytes = e->arena.used_bytes;
+    entry_count(f, e);
+    return true;
+}
+
 struct entry *entry_new_blank(struct flow *f, struct slice id, const struct template *t)
 {
     struct entry *e = make(f, id);
     if (e == NULL)
         return NULL;
-    if (!make_blank(e, t)) {
-        entry_drop(f, e);
-        return NULL;
-    }
-    e->state = ENTRY_IDLE;
-    e->checked_at_ms = f->now_ms;
-    e->fresh_bytes = e->arena.used_bytes;
-    entry_count(f, e);
-    return e;
+    if (entry_make_blank(f, e, t))
+        return e;
+    entry_drop(f, e);
+    return NULL;
 }
 
 void entry_close_key(struct flow *f, struct entry *e)
@@ -167,7 +175,8 @@ static bool is_blank(const struct entry *e)
 
 void entry_rest(struct flow *f, struct entry *e)
 {
-    bool is_needed = list_first(&e->pending) != NULL || list_first(&e->visits) != NULL;
+    bool is_needed = list_first(&e->pending) != NULL || list_first(&e->visits) != NULL ||
+                     link_is_in(&e->unsent);
     if (is_blank(e) && list_first(&e->visits) != NULL)
         entry_load(f, e);
     else if (is_blank(e) && !is_needed)

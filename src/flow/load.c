@@ -85,7 +85,8 @@ static void not_loaded(struct flow *f, struct entry *e, enum err err)
         log_line(LOG_ERROR, "flow", "instance %.*s cannot be loaded: %s", SLICE_ARG(e->id),
                  err_text(err));
     fail_waiting(f, e, err, &starts);
-    bool is_kept = e->must_load && err_is_retryable(err) && f->state != FLOW_CLOSING &&
+    bool may_come = unsent_is_in_doubt(f, e) || (e->must_load && err_is_retryable(err));
+    bool is_kept = may_come && f->state != FLOW_CLOSING &&
                    heap_put(&f->wakes, &e->wake, f->now_ms + RELOAD_MS, 0) == ERR_NONE;
     if (is_kept)
         e->state = ENTRY_BROKEN;
@@ -307,7 +308,7 @@ void entry_refresh(struct flow *f, struct entry *e)
 void entry_take_over(struct flow *f, struct entry *e, int64_t unsent_from_ms)
 {
     e->is_taken = e->is_ours = e->must_load = true;
-    relay_keep_unsent(f, e, unsent_from_ms, f->last_pos + 1);
+    unsent_keep(f, e, unsent_from_ms, f->last_pos + 1);
     f->stats.taken_over++;
     bool is_idle = e->state == ENTRY_IDLE && entry_is_here(e);
     if (is_idle && f->is_shared)

@@ -256,12 +256,6 @@ static void redirect(struct flow *f, struct entry *e, struct commit *c, struct s
         put_back(e, c);
 }
 
-/* Of its first record. */
-static int64_t commit_time(const struct commit *c)
-{
-    return c->count > 0 ? c->outcomes[0].at_ms : c->work->at_ms;
-}
-
 static void committed(struct flow *f, struct ask *q)
 {
     struct entry *e = q->entry;
@@ -292,7 +286,7 @@ static void committed(struct flow *f, struct ask *q)
             log_line(LOG_WARN, "flow", "a commit of %.*s failed: %s", SLICE_ARG(e->id),
                      err_text(q->r.err));
         supervisor_dirty(f, e, c->after_pos + 1); /* its records may stand */
-        relay_keep_unsent(f, e, commit_time(c), c->after_pos + 1);
+        unsent_doubt(f, e, c);
         fail_commit(f, c, q->r.err);
         entry_reload(f, e);
         break;

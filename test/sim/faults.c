@@ -59,10 +59,12 @@ void faults_ask(struct sim *s, struct store_request *r)
 
 /* Drops from what a LOAD found the records of the last moments. That there is an instance at all
  * stays: a read right after a write that made it finds it. */
-static void age_read(struct sim *s, struct store_request *r)
+static void age_read(struct sim_node *n, struct store_request *r)
 {
+    struct sim *s = n->sim;
     uint32_t kept = r->record_count;
     int64_t until_ms = s->now_ms - (int64_t)sim_random(s, STALE_MS);
+    until_ms = until_ms > n->listed_at_ms ? until_ms : n->listed_at_ms;
     while (kept > 0 && r->records[kept - 1].at_ms > until_ms)
         kept--;
     if (kept + r->row_count > 0 || r->seq > 0)
@@ -96,6 +98,8 @@ static void carry_out(struct sim_node *n, struct sim_held *h)
         r->at_ms = s->now_ms; /* the store's clock */
     faults_ask(s, r);
     say_commit(n, r);
+    if (r->op == STORE_BEHIND)
+        n->listed_at_ms = s->now_ms; /* what it named can be read */
     if (r->op == STORE_NODE_PUT && r->last_pos > h->pos)
         r->last_pos = h->pos; /* what was asked later may have come before */
     if (r->err == ERR_CONFLICT && r->op == STORE_COMMIT)
@@ -105,7 +109,7 @@ static void carry_out(struct sim_node *n, struct sim_held *h)
         r->err = ERR_STORE; /* done, but the answer is lost */
     if (can_fail && s->is_cluster && r->err == ERR_NONE && r->op == STORE_LOAD &&
         sim_once_in(s, 4))
-        age_read(s, r);
+        age_read(n, r);
 }
 
 /* A node that hears nothing of the store: what it asks has no effect until it is back, or it has

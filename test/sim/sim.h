@@ -86,6 +86,7 @@ struct sim_node {
     bool is_leaving;
     unsigned crash_in; /* verbs until the crash; 0: none is coming */
     int64_t skew_ms;   /* of its clock */
+    int64_t listed_at_ms; /* its reads are not older */
     int64_t begins_at_ms, frozen_until_ms, cut_until_ms, queue_cut_until_ms;
 
     struct store faulty; /* what its engine sees */
