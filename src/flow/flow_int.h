@@ -206,6 +206,8 @@ struct flow {
     bool is_shared; /* other nodes write to the store */
     struct cluster *cluster;
     bool is_catalog_asked, is_catalog_new;
+    size_t arrivals_asked, loads_asked; /* that waited when the catalogue was asked */
+    bool is_apply_asked;
     int64_t newest_applied_at_ms;
     struct list template_arrivals, template_loads; /* wait for the catalogue to be read again */
 
