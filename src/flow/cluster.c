@@ -18,14 +18,6 @@ bool cluster_has_peers(const struct flow *f)
     return f->cluster != NULL && f->cluster->living > 0;
 }
 
-/* Others write while they live, and a silent one that is still listed may have written last. One
- * that this node has not heard of for a while may be anybody. */
-bool cluster_may_have_changed(const struct flow *f, int64_t since_ms)
-{
-    const struct cluster *c = f->cluster;
-    return c != NULL && (c->living > 0 || since_ms <= c->others_at_ms || !flow_is_heard(f));
-}
-
 bool cluster_has_left(const struct flow *f)
 {
     return f->cluster == NULL || f->state != FLOW_DRAINING || f->cluster->is_dropped ||
@@ -187,8 +179,6 @@ static void beaten(struct flow *f, struct ask *q)
         log_line(LOG_WARN, "flow", "the store does not hear this node: %s", err_text(q->r.err));
         return;
     }
-    if (q->r.node_count > 1 || !flow_is_heard(f))
-        c->others_at_ms = f->now_ms;
     c->heard_at_ms = f->now_ms;
     if (!keep_peers(f, &q->r))
         return;

@@ -201,10 +201,11 @@ bool entry_is_here(const struct entry *e)
     return e->state != ENTRY_LOADING && e->i != NULL && e->i->seq > 0;
 }
 
+/* A node that seems alone is not sure to be: one that has just joined, or that was taken for dead,
+ * is noticed with the next beat only. */
 bool entry_is_fresh(const struct flow *f, const struct entry *e)
 {
-    bool may_be_behind =
-        e->checked_at_ms < f->now_ms && cluster_may_have_changed(f, e->checked_at_ms);
+    bool may_be_behind = f->is_shared && e->checked_at_ms < f->now_ms;
     return entry_is_here(e) && !may_be_behind;
 }
 
@@ -221,8 +222,7 @@ void entry_visit_fresh(struct flow *f, struct entry *e, struct visit *v)
 
 bool entry_is_stale(const struct flow *f, const struct entry *e)
 {
-    return e->i->seq > 0 && f->now_ms >= e->checked_at_ms + FRESH_MS &&
-           cluster_may_have_changed(f, e->checked_at_ms);
+    return f->is_shared && e->i->seq > 0 && f->now_ms >= e->checked_at_ms + FRESH_MS;
 }
 
 /* --- making room --- */

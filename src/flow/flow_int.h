@@ -366,8 +366,6 @@ int64_t cluster_next(const struct flow *f);
 /* Whether, of all the living, this node is the one for a thing. */
 bool cluster_is_mine(const struct flow *f, struct slice thing);
 bool cluster_has_peers(const struct flow *f); /* other nodes that live */
-/* Whether another node may have written since then. */
-bool cluster_may_have_changed(const struct flow *f, int64_t since_ms);
 bool cluster_has_left(const struct flow *f);  /* draining: the others know */
 void cluster_drop(struct flow *f);
 
