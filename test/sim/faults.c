@@ -71,12 +71,15 @@ static void age_read(struct sim_node *n, struct store_request *r)
         r->record_count = kept;
 }
 
-static void say_commit(const struct sim_node *n, const struct store_request *r)
+static void say_write(const struct sim_node *n, const struct store_request *r)
 {
     for (uint32_t k = 0; r->op == STORE_COMMIT && k < r->record_count; k++)
         sim_say(n->sim, "    %s: %.*s %llu %.*s %.*s: %s", n->name, SLICE_ARG(r->id),
                 (unsigned long long)r->records[k].seq, SLICE_ARG(r->records[k].event),
                 SLICE_ARG(r->records[k].verdict), err_name(r->err));
+    for (uint32_t k = 0; r->op == STORE_ROWS && k < r->row_count; k++)
+        sim_say(n->sim, "    %s: row of %.*s up to %llu: %s", n->name, SLICE_ARG(r->rows[k].id),
+                (unsigned long long)r->rows[k].rev, err_name(r->err));
 }
 
 static void carry_out(struct sim_node *n, struct sim_held *h)
@@ -97,7 +100,7 @@ static void carry_out(struct sim_node *n, struct sim_held *h)
     if (r->op == STORE_NODE_PUT)
         r->at_ms = s->now_ms; /* the store's clock */
     faults_ask(s, r);
-    say_commit(n, r);
+    say_write(n, r);
     if (r->op == STORE_BEHIND)
         n->listed_at_ms = s->now_ms; /* what it named can be read */
     if (r->op == STORE_NODE_PUT && r->last_pos > h->pos)
@@ -226,6 +229,16 @@ void faults_forget(struct sim_node *n)
         if (h->effect_at_ms <= s->now_ms)
             have_effect(n, h);
     }
+}
+
+void faults_calm(struct sim *s)
+{
+    for (unsigned i = 0; i < s->node_count; i++)
+        for (unsigned k = 0; k < s->nodes[i].held_count; k++) {
+            struct sim_held *h = &s->nodes[i].held[k];
+            h->effect_at_ms = time_min(h->effect_at_ms, s->now_ms);
+            h->answer_at_ms = time_min(h->answer_at_ms, s->now_ms);
+        }
 }
 
 bool faults_is_on_wire(const struct sim_node *n)

@@ -175,6 +175,7 @@ void faults_open(struct sim *s);
 void faults_attach(struct sim_node *n);
 void faults_round(struct sim *s); /* what is due has its effect in the store */
 int64_t faults_next(const struct sim *s);
+void faults_calm(struct sim *s); /* nothing takes time any more */
 void faults_forget(struct sim_node *n); /* it died: what it had asked is lost, or done unseen */
 bool faults_is_on_wire(const struct sim_node *n);
 /* Asks the real store at once, past all faults. */
