@@ -92,6 +92,7 @@ struct entry {
     size_t counted_bytes; /* of the arena, in flow's cached_bytes */
     struct list pending;  /* arrivals */
     struct list visits;
+    size_t arrivals_asked, visits_asked; /* those that waited when it was asked for */
     struct link run, lru, dirty; /* to be stepped; unused for longest; to be written behind */
     struct link unsent;          /* among those with messages that may not be out */
     struct heap_entry wake;

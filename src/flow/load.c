@@ -55,15 +55,19 @@ static enum err decode(struct flow *f, struct entry *e, const struct store_reque
     return err;
 }
 
-/* Starts are kept in *starts when there is no instance: they may make it. */
+/* That there is no instance is told to those who waited when it was asked for: what came later may
+ * know one that was made meanwhile. Starts are kept in *starts: they may make it. */
 static void fail_waiting(struct flow *f, struct entry *e, enum err err, struct list *starts)
 {
     struct link *k;
-    while ((k = list_take(&e->visits)) != NULL) {
+    bool is_unknown = err == ERR_UNKNOWN_INSTANCE;
+    size_t visits = is_unknown ? e->visits_asked : e->visits.count;
+    size_t arrivals = is_unknown ? e->arrivals_asked : e->pending.count;
+    for (; visits > 0 && (k = list_take(&e->visits)) != NULL; visits--) {
         struct visit *v = LINK_OWNER(k, struct visit, link);
         v->run(f, v, NULL, err);
     }
-    while ((k = list_take(&e->pending)) != NULL) {
+    for (; arrivals > 0 && (k = list_take(&e->pending)) != NULL; arrivals--) {
         struct arrival *v = LINK_OWNER(k, struct arrival, link);
         if (err == ERR_UNKNOWN_INSTANCE && v->e.kind == EVENT_START)
             list_append(starts, &v->link);
@@ -88,8 +92,11 @@ static void not_loaded(struct flow *f, struct entry *e, enum err err)
     bool may_come = unsent_is_in_doubt(f, e) || (e->must_load && err_is_retryable(err));
     bool is_kept = may_come && f->state != FLOW_CLOSING &&
                    heap_put(&f->wakes, &e->wake, f->now_ms + RELOAD_MS, 0) == ERR_NONE;
+    bool is_late = list_first(&e->pending) != NULL || list_first(&e->visits) != NULL;
     if (is_kept)
         e->state = ENTRY_BROKEN;
+    else if (is_late)
+        entry_load(f, e);
     else
         entry_drop(f, e);
     while ((k = list_take(&starts)) != NULL)
@@ -225,6 +232,8 @@ void entry_load(struct flow *f, struct entry *e)
     struct ask *q = ask_new(f, STORE_LOAD, load_read);
     e->state = ENTRY_LOADING;
     e->i = NULL;
+    e->arrivals_asked = e->pending.count;
+    e->visits_asked = e->visits.count;
     f->stats.loads++;
     if (q == NULL) {
         loaded(f, e, ERR_MEMORY);
