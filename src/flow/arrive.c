@@ -279,6 +279,10 @@ static void go_start(struct flow *f, struct arrival *v, const struct way *w)
         e = entry_find_open(f, t->name, w->key);
         v->is_forwarded = e != NULL;
     }
+    if (e != NULL && e->state == ENTRY_BROKEN && e->doubt_seq == 1 && !entry_make_blank(f, e, t)) {
+        arrival_fail(f, v, ERR_MEMORY);
+        return;
+    }
     if (e == NULL)
         e = entry_new_blank(f, w->id, t); /* the append tells when it is not the first */
     if (e == NULL)

@@ -198,11 +198,12 @@ void catalog_load(struct flow *f)
         ask_submit(f, q);
 }
 
-/* What waits for a template goes on: arrivals, instances, applies. */
+/* What waited for a template when the catalogue was asked goes on: arrivals, instances, applies. An
+ * answer may be older than the wish of those that came later. */
 static void go_on(struct flow *f, enum err err)
 {
     struct link *k;
-    size_t left = f->template_arrivals.count;
+    size_t left = f->arrivals_asked;
     for (; left > 0 && (k = list_take(&f->template_arrivals)) != NULL; left--) {
         struct arrival *v = LINK_OWNER(k, struct arrival, link);
         if (err == ERR_NONE)
@@ -210,12 +211,24 @@ static void go_on(struct flow *f, enum err err)
         else
             arrival_fail(f, v, err);
     }
-    for (left = f->template_loads.count; left > 0; left--) {
+    for (left = f->loads_asked; left > 0; left--) {
         struct entry *e = LINK_OWNER(list_take(&f->template_loads), struct entry, run);
         e->is_template_sought = err == ERR_NONE;
         entry_load(f, e);
     }
-    f->is_catalog_new |= err == ERR_NONE;
+    f->is_catalog_new |= err == ERR_NONE && f->is_apply_asked;
+}
+
+static bool is_apply_checking(const struct flow *f)
+{
+    struct link *k = list_first(&f->applies);
+    return k != NULL && LINK_OWNER(k, struct apply, link)->is_checking;
+}
+
+static bool is_awaited(const struct flow *f)
+{
+    return list_first(&f->template_arrivals) != NULL || list_first(&f->template_loads) != NULL ||
+           (is_apply_checking(f) && !f->is_catalog_new);
 }
 
 static void news_read(struct flow *f, struct ask *q)
@@ -226,6 +239,8 @@ static void news_read(struct flow *f, struct ask *q)
         if (q->r.templates[k].version > count_versions(f, q->r.templates[k].name))
             err = take_stored(f, &q->r.templates[k]);
     go_on(f, err);
+    if (err == ERR_NONE && is_awaited(f)) /* else the next beat asks */
+        catalog_refresh(f);
 }
 
 void catalog_refresh(struct flow *f)
@@ -234,6 +249,9 @@ void catalog_refresh(struct flow *f)
     if (q == NULL)
         return; /* the next beat asks again */
     f->is_catalog_asked = true;
+    f->arrivals_asked = f->template_arrivals.count;
+    f->loads_asked = f->template_loads.count;
+    f->is_apply_asked = is_apply_checking(f);
     q->r.at_ms = f->newest_applied_at_ms - APPLIED_OVERLAP_MS;
     ask_submit(f, q);
 }

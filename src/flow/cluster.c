@@ -12,6 +12,7 @@
 
 #define PEERS_BYTES_MAX (4 * 1024 * 1024)
 #define DUE_EVERY_MS 500
+#define LEAVE_TRIES 3
 
 bool cluster_has_peers(const struct flow *f)
 {
@@ -282,8 +283,9 @@ static void ask_due(struct flow *f)
 
 static void left(struct flow *f, struct ask *q)
 {
-    (void)q; /* at worst the others wait until it is silent */
-    f->cluster->is_dropped = true;
+    bool is_done = q->r.err == ERR_NONE || ++f->cluster->leave_failures >= LEAVE_TRIES;
+    f->cluster->is_dropped = is_done; /* at worst the others wait until it is silent */
+    f->cluster->is_leaving = is_done;
 }
 
 /* Everything is written and sent: nobody needs to look after this node. */

@@ -25,6 +25,7 @@ struct cluster {
     struct arena arena; /* of the peers' texts */
     struct peer *peers;
     uint32_t peer_count, living; /* the living without this one */
+    uint32_t leave_failures;
     bool is_beating, is_idle_beat, is_due_asked, is_dropped, is_leaving, has_joined;
     int64_t beat_at_ms, due_at_ms, joined_at_ms, heard_at_ms, take_over_at_ms;
     struct takeover takeover; /* one node at a time */

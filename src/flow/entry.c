@@ -72,20 +72,28 @@ static bool make_blank(struct entry *e, const struct template *t)
     return true;
 }
 
+bool entry_make_blank(struct flow *f, struct entry *e, const struct template *t)
+{
+    arena_drop(&e->arena);
+    if (!make_blank(e, t))
+        return false;
+    heap_remove(&f->wakes, &e->wake);
+    e->state = ENTRY_IDLE;
+    e->checked_at_ms = f->now_ms;
+    e->fresh_bytes = e->arena.used_bytes;
+    entry_count(f, e);
+    return true;
+}
+
 struct entry *entry_new_blank(struct flow *f, struct slice id, const struct template *t)
 {
     struct entry *e = make(f, id);
     if (e == NULL)
         return NULL;
-    if (!make_blank(e, t)) {
-        entry_drop(f, e);
-        return NULL;
-    }
-    e->state = ENTRY_IDLE;
-    e->checked_at_ms = f->now_ms;
-    e->fresh_bytes = e->arena.used_bytes;
-    entry_count(f, e);
-    return e;
+    if (entry_make_blank(f, e, t))
+        return e;
+    entry_drop(f, e);
+    return NULL;
 }
 
 void entry_close_key(struct flow *f, struct entry *e)
@@ -167,7 +175,8 @@ static bool is_blank(const struct entry *e)
 
 void entry_rest(struct flow *f, struct entry *e)
 {
-    bool is_needed = list_first(&e->pending) != NULL || list_first(&e->visits) != NULL;
+    bool is_needed = list_first(&e->pending) != NULL || list_first(&e->visits) != NULL ||
+                     link_is_in(&e->unsent);
     if (is_blank(e) && list_first(&e->visits) != NULL)
         entry_load(f, e);
     else if (is_blank(e) && !is_needed)
@@ -192,9 +201,11 @@ bool entry_is_here(const struct entry *e)
     return e->state != ENTRY_LOADING && e->i != NULL && e->i->seq > 0;
 }
 
+/* A node that seems alone is not sure to be: one that has just joined, or that was taken for dead,
+ * is noticed with the next beat only. */
 bool entry_is_fresh(const struct flow *f, const struct entry *e)
 {
-    bool may_be_behind = cluster_has_peers(f) && e->checked_at_ms < f->now_ms;
+    bool may_be_behind = f->is_shared && e->checked_at_ms < f->now_ms;
     return entry_is_here(e) && !may_be_behind;
 }
 
@@ -211,7 +222,7 @@ void entry_visit_fresh(struct flow *f, struct entry *e, struct visit *v)
 
 bool entry_is_stale(const struct flow *f, const struct entry *e)
 {
-    return cluster_has_peers(f) && e->i->seq > 0 && f->now_ms >= e->checked_at_ms + FRESH_MS;
+    return f->is_shared && e->i->seq > 0 && f->now_ms >= e->checked_at_ms + FRESH_MS;
 }
 
 /* --- making room --- */

@@ -181,7 +181,7 @@ static enum err read_behind_one(struct flow *f, const struct store_row *row, uin
     if (e == NULL)
         return ERR_MEMORY;
     e->must_load = true;
-    relay_keep_unsent(f, e, row->updated_at_ms, folded_pos + 1);
+    unsent_keep(f, e, row->updated_at_ms, folded_pos + 1);
     supervisor_dirty(f, e, folded_pos + 1);
     return ERR_NONE;
 }
@@ -310,6 +310,7 @@ void flow_round(struct flow *f, int64_t now_ms)
     catalog_round(f);
     moved_round(f);
     access_round(f);
+    unsent_round(f);
     supervisor_round(f);
     run_entries(f);
     sys_round(f);
@@ -320,6 +321,7 @@ int64_t flow_next(const struct flow *f)
 {
     int64_t at_ms = time_min(supervisor_next(f), cluster_next(f));
     at_ms = time_min(at_ms, time_min(moved_next(f), access_due(f)));
+    at_ms = time_min(at_ms, unsent_next(f));
     bool has_work = list_first(&f->run) != NULL || catalog_has_work(f) ||
                     (list_first(&f->sys_pending) != NULL && !f->is_sys_committing);
     if (f->state == FLOW_STARTING)

@@ -3,7 +3,7 @@
  * - flow.c: opens, starts, drives, ends; arrive.c: events in, which instance is meant
  * - catalog.c: templates in memory; entry.c, load.c: the cache of instances
  * - scheduler.c: step and commit; relay.c: after the commit, tell everybody
- * - supervisor.c: due wake-ups, rows behind; sys.c: arrivals that name no instance
+ * - unsent.c: messages that may not be out; supervisor.c: due wake-ups, rows behind; sys.c: arrivals that name no instance
  * - cluster.c: other nodes at the same store, and the work of one that died
  * - access.c: access keys; messages.c: what the queue asks; apart.c: values stored apart
  * - query*.c: reads */
@@ -92,6 +92,7 @@ struct entry {
     size_t counted_bytes; /* of the arena, in flow's cached_bytes */
     struct list pending;  /* arrivals */
     struct list visits;
+    size_t arrivals_asked, visits_asked; /* those that waited when it was asked for */
     struct link run, lru, dirty; /* to be stepped; unused for longest; to be written behind */
     struct link unsent;          /* among those with messages that may not be out */
     struct heap_entry wake;
@@ -104,6 +105,8 @@ struct entry {
     int64_t checked_at_ms;   /* when it was as new as the store */
     int64_t unsent_from_ms;  /* messages sent from then on may not be out; TIME_NEVER: all are */
     uint64_t unsent_pos;     /* their records are not before this position */
+    uint64_t doubt_seq;      /* of the first record of a commit that may stand; 0: none */
+    int64_t doubt_until_ms;
     bool is_wake_pending, is_flushing, has_ready_rows, is_repeat_due;
     uint64_t row_rev;         /* what the row has folded in */
     uint64_t first_dirty_pos; /* of the first record that it has not */
@@ -184,7 +187,8 @@ struct flow {
     uint64_t last_pos;
     uint64_t stated_pos;             /* up to here the store knows that rows have everything */
     uint64_t idle_pos;               /* up to here nothing was left to do when all was done */
-    struct list unsent;              /* entries with messages that nobody has offered for certain */
+    struct list unsent;              /* entries with messages that may not be out: unsent.c */
+    int64_t unsent_at_ms;            /* when they are looked at again */
     struct list committing;          /* commits in flight, oldest first */
     uint64_t stamps, flushing_stamp; /* of what became dirty; the first of what is being written */
     uint64_t flushing_pos;           /* likewise: the first record that those rows lack */
@@ -203,6 +207,8 @@ struct flow {
     bool is_shared; /* other nodes write to the store */
     struct cluster *cluster;
     bool is_catalog_asked, is_catalog_new;
+    size_t arrivals_asked, loads_asked; /* that waited when the catalogue was asked */
+    bool is_apply_asked;
     int64_t newest_applied_at_ms;
     struct list template_arrivals, template_loads; /* wait for the catalogue to be read again */
 
@@ -221,6 +227,8 @@ struct entry *entry_find(const struct flow *f, struct slice id);
 struct entry *entry_get(struct flow *f, struct slice id);
 /* A blank entry for a start that may be the first; not loaded. NULL: memory is short. */
 struct entry *entry_new_blank(struct flow *f, struct slice id, const struct template *t);
+/* The same for an entry whose first commit may stand, but can't be read: the append tells. */
+bool entry_make_blank(struct flow *f, struct entry *e, const struct template *t);
 void entry_close_key(struct flow *f, struct entry *e); /* it holds its key no more */
 
 void entry_drop(struct flow *f, struct entry *e); /* from memory; nothing may wait for it */
@@ -293,10 +301,18 @@ int64_t relay_visibility_ms(const struct task *t); /* 0: the template does not s
 /* An instance has come into memory: its messages are offered where the queue derives them, else
  * those that may not be out. */
 void relay_loaded(struct flow *f, struct entry *e);
-/* What was sent from `from_ms` on, by records not before `pos`, may not be out: it is offered when
- * the instance is here. */
-void relay_keep_unsent(struct flow *f, struct entry *e, int64_t from_ms, uint64_t pos);
 uint64_t relay_unsent_pos(const struct flow *f); /* lowest of what is offered and not sent */
+
+/* unsent.c */
+/* What was sent from `from_ms` on, by records not before `pos`, may not be out: it is offered when
+ * the instance is here (TIME_NEVER: nothing). */
+void unsent_keep(struct flow *f, struct entry *e, int64_t from_ms, uint64_t pos);
+void unsent_doubt(struct flow *f, struct entry *e, const struct commit *c); /* it may stand */
+bool unsent_is_in_doubt(const struct flow *f, const struct entry *e);
+void unsent_settled(struct flow *f, struct entry *e); /* all is offered */
+uint64_t unsent_pos(const struct flow *f);            /* the lowest of them; UINT64_MAX: none */
+void unsent_round(struct flow *f);
+int64_t unsent_next(const struct flow *f);
 
 /* supervisor.c */
 void supervisor_note(struct flow *f, struct entry *e); /* its wake-up time may have changed */

@@ -55,15 +55,19 @@ static enum err decode(struct flow *f, struct entry *e, const struct store_reque
     return err;
 }
 
-/* Starts are kept in *starts when there is no instance: they may make it. */
+/* That there is no instance is told to those who waited when it was asked for: what came later may
+ * know one that was made meanwhile. Starts are kept in *starts: they may make it. */
 static void fail_waiting(struct flow *f, struct entry *e, enum err err, struct list *starts)
 {
     struct link *k;
-    while ((k = list_take(&e->visits)) != NULL) {
+    bool is_unknown = err == ERR_UNKNOWN_INSTANCE;
+    size_t visits = is_unknown ? e->visits_asked : e->visits.count;
+    size_t arrivals = is_unknown ? e->arrivals_asked : e->pending.count;
+    for (; visits > 0 && (k = list_take(&e->visits)) != NULL; visits--) {
         struct visit *v = LINK_OWNER(k, struct visit, link);
         v->run(f, v, NULL, err);
     }
-    while ((k = list_take(&e->pending)) != NULL) {
+    for (; arrivals > 0 && (k = list_take(&e->pending)) != NULL; arrivals--) {
         struct arrival *v = LINK_OWNER(k, struct arrival, link);
         if (err == ERR_UNKNOWN_INSTANCE && v->e.kind == EVENT_START)
             list_append(starts, &v->link);
@@ -85,10 +89,14 @@ static void not_loaded(struct flow *f, struct entry *e, enum err err)
         log_line(LOG_ERROR, "flow", "instance %.*s cannot be loaded: %s", SLICE_ARG(e->id),
                  err_text(err));
     fail_waiting(f, e, err, &starts);
-    bool is_kept = e->must_load && err_is_retryable(err) && f->state != FLOW_CLOSING &&
+    bool may_come = unsent_is_in_doubt(f, e) || (e->must_load && err_is_retryable(err));
+    bool is_kept = may_come && f->state != FLOW_CLOSING &&
                    heap_put(&f->wakes, &e->wake, f->now_ms + RELOAD_MS, 0) == ERR_NONE;
+    bool is_late = list_first(&e->pending) != NULL || list_first(&e->visits) != NULL;
     if (is_kept)
         e->state = ENTRY_BROKEN;
+    else if (is_late)
+        entry_load(f, e);
     else
         entry_drop(f, e);
     while ((k = list_take(&starts)) != NULL)
@@ -224,6 +232,8 @@ void entry_load(struct flow *f, struct entry *e)
     struct ask *q = ask_new(f, STORE_LOAD, load_read);
     e->state = ENTRY_LOADING;
     e->i = NULL;
+    e->arrivals_asked = e->pending.count;
+    e->visits_asked = e->visits.count;
     f->stats.loads++;
     if (q == NULL) {
         loaded(f, e, ERR_MEMORY);
@@ -307,7 +317,7 @@ void entry_refresh(struct flow *f, struct entry *e)
 void entry_take_over(struct flow *f, struct entry *e, int64_t unsent_from_ms)
 {
     e->is_taken = e->is_ours = e->must_load = true;
-    relay_keep_unsent(f, e, unsent_from_ms, f->last_pos + 1);
+    unsent_keep(f, e, unsent_from_ms, f->last_pos + 1);
     f->stats.taken_over++;
     bool is_idle = e->state == ENTRY_IDLE && entry_is_here(e);
     if (is_idle && f->is_shared)

@@ -54,22 +54,7 @@ uint64_t relay_unsent_pos(const struct flow *f)
 {
     bool can_lag = f->config.queue != NULL && f->config.queue->ops->unsent_pos != NULL;
     uint64_t pos = can_lag ? f->config.queue->ops->unsent_pos(f->config.queue) : UINT64_MAX;
-    for (struct link *k = list_first(&f->unsent); k != NULL; k = list_after(&f->unsent, k)) {
-        const struct entry *e = LINK_OWNER(k, struct entry, unsent);
-        pos = e->unsent_pos < pos ? e->unsent_pos : pos;
-    }
-    return pos;
-}
-
-void relay_keep_unsent(struct flow *f, struct entry *e, int64_t from_ms, uint64_t pos)
-{
-    bool is_first = !link_is_in(&e->unsent);
-    if (from_ms == TIME_NEVER || is_derived(f))
-        return; /* a derived queue is offered everything when the instance is loaded */
-    e->unsent_from_ms = time_min(e->unsent_from_ms, from_ms);
-    e->unsent_pos = is_first || pos < e->unsent_pos ? pos : e->unsent_pos;
-    if (is_first)
-        list_append(&f->unsent, &e->unsent);
+    return pos < unsent_pos(f) ? pos : unsent_pos(f);
 }
 
 /* A task that a worker has begun was sent. */
@@ -83,13 +68,13 @@ void relay_loaded(struct flow *f, struct entry *e)
 {
     bool is_all = true;
     uint64_t pos = link_is_in(&e->unsent) ? e->unsent_pos : f->last_pos + 1;
+    if (unsent_is_in_doubt(f, e))
+        return;
     for (uint32_t k = 0; k < e->i->template->task_count; k++)
         if (is_derived(f) || may_be_unsent(e, k))
             is_all &= offer(f, e->i, k, pos);
-    if (!is_all && !is_derived(f)) /* a derived queue reads its window again */
-        return;
-    e->unsent_from_ms = TIME_NEVER;
-    list_remove(&f->unsent, &e->unsent);
+    if (is_all || is_derived(f)) /* a derived queue reads its window again */
+        unsent_settled(f, e);
 }
 
 /* What a step withdrew is whatever the cached state, still as it was, has out. */
@@ -110,7 +95,7 @@ static void extend(struct flow *f, const struct instance *i, uint32_t task)
 static void send(struct flow *f, struct entry *e, uint32_t task, uint64_t pos)
 {
     if (!offer(f, e->i, task, pos))
-        relay_keep_unsent(f, e, e->i->tasks[task].sent_at_ms, pos);
+        unsent_keep(f, e, e->i->tasks[task].sent_at_ms, pos);
 }
 
 static void relay_before(struct flow *f, struct entry *e, const struct outcome *o)
@@ -237,10 +222,9 @@ void relay_committed(struct flow *f, struct entry *e, struct commit *c, struct a
     uint64_t first_pos = c->after_pos + 1; /* at least; stores number in their own ways */
     if (q->r.last_pos > f->last_pos)
         f->last_pos = q->r.last_pos;
-    int64_t before_ms = e->i->at_ms;
     bool is_known = move_on(f, e, c, first_pos);
-    if (!is_known)
-        relay_keep_unsent(f, e, before_ms, first_pos);
+    if (!is_known && c->count > 0)
+        unsent_keep(f, e, c->outcomes[0].at_ms, first_pos);
     entry_count(f, e);
     e->is_ours = true;
     e->is_in_conflict = false;

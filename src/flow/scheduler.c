@@ -286,7 +286,7 @@ static void committed(struct flow *f, struct ask *q)
             log_line(LOG_WARN, "flow", "a commit of %.*s failed: %s", SLICE_ARG(e->id),
                      err_text(q->r.err));
         supervisor_dirty(f, e, c->after_pos + 1); /* its records may stand */
-        relay_keep_unsent(f, e, e->i->at_ms, c->after_pos + 1);
+        unsent_doubt(f, e, c);
         fail_commit(f, c, q->r.err);
         entry_reload(f, e);
         break;

@@ -13,7 +13,6 @@
 #define FLUSH_RETRY_MS 1000 /* after a failed write: the disk may be full */
 #define FLUSH_AGAIN_MS 5    /* when all that is dirty has a commit or a load in flight */
 #define STATE_EVERY 1000    /* records; where rows end is stated so often even if none is behind */
-#define OFFER_AGAIN_MS 1000 /* after memory was short for the names of messages */
 
 /* --- wake-ups --- */
 
@@ -31,8 +30,6 @@ void supervisor_note(struct flow *f, struct entry *e)
     forget_far(f, e->id);
     bool is_known = e->i != NULL && e->is_ours;
     int64_t at_ms = is_known ? instance_wake_at(e->i, f->grace_from_ms) : TIME_NEVER;
-    if (e->unsent_from_ms != TIME_NEVER)
-        at_ms = time_min(at_ms, f->now_ms + OFFER_AGAIN_MS);
     if (at_ms == TIME_NEVER || e->is_wake_pending)
         heap_remove(&f->wakes, &e->wake);
     else if (heap_put(&f->wakes, &e->wake, at_ms, slice_hash(e->id)) != ERR_NONE)
@@ -146,12 +143,6 @@ static bool has_share(struct shares *s, const struct template *t)
     return ++s->of[k].count <= WAKES_PER_TEMPLATE_MAX;
 }
 
-static void offer_again(struct flow *f, struct entry *e)
-{
-    relay_loaded(f, e);
-    supervisor_note(f, e);
-}
-
 static void take_due(struct flow *f)
 {
     struct shares shares = {.templates = 0};
@@ -176,8 +167,6 @@ static void take_due(struct flow *f)
         heap_remove(&f->wakes, &e->wake);
         if (e->state == ENTRY_BROKEN)
             entry_load(f, e);
-        else if (e->unsent_from_ms != TIME_NEVER && entry_is_here(e))
-            offer_again(f, e);
         else if (e->i != NULL && !has_share(&shares, e->i->template))
             late[late_count++] = e;
         else

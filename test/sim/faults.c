@@ -59,14 +59,27 @@ void faults_ask(struct sim *s, struct store_request *r)
 
 /* Drops from what a LOAD found the records of the last moments. That there is an instance at all
  * stays: a read right after a write that made it finds it. */
-static void age_read(struct sim *s, struct store_request *r)
+static void age_read(struct sim_node *n, struct store_request *r)
 {
+    struct sim *s = n->sim;
     uint32_t kept = r->record_count;
     int64_t until_ms = s->now_ms - (int64_t)sim_random(s, STALE_MS);
+    until_ms = until_ms > n->listed_at_ms ? until_ms : n->listed_at_ms;
     while (kept > 0 && r->records[kept - 1].at_ms > until_ms)
         kept--;
     if (kept + r->row_count > 0 || r->seq > 0)
         r->record_count = kept;
+}
+
+static void say_write(const struct sim_node *n, const struct store_request *r)
+{
+    for (uint32_t k = 0; r->op == STORE_COMMIT && k < r->record_count; k++)
+        sim_say(n->sim, "    %s: %.*s %llu %.*s %.*s: %s", n->name, SLICE_ARG(r->id),
+                (unsigned long long)r->records[k].seq, SLICE_ARG(r->records[k].event),
+                SLICE_ARG(r->records[k].verdict), err_name(r->err));
+    for (uint32_t k = 0; r->op == STORE_ROWS && k < r->row_count; k++)
+        sim_say(n->sim, "    %s: row of %.*s up to %llu: %s", n->name, SLICE_ARG(r->rows[k].id),
+                (unsigned long long)r->rows[k].rev, err_name(r->err));
 }
 
 static void carry_out(struct sim_node *n, struct sim_held *h)
@@ -75,7 +88,8 @@ static void carry_out(struct sim_node *n, struct sim_held *h)
     struct store_request *r = h->request;
     bool can_fail = !s->is_calm;
     h->is_done = true;
-    if (can_fail && sim_once_in(s, 150)) {
+    bool may_be_lost = !s->is_gentle || r->op != STORE_COMMIT;
+    if (can_fail && may_be_lost && sim_once_in(s, 150)) {
         r->err = ERR_STORE; /* not done */
         return;
     }
@@ -86,6 +100,9 @@ static void carry_out(struct sim_node *n, struct sim_held *h)
     if (r->op == STORE_NODE_PUT)
         r->at_ms = s->now_ms; /* the store's clock */
     faults_ask(s, r);
+    say_write(n, r);
+    if (r->op == STORE_BEHIND)
+        n->listed_at_ms = s->now_ms; /* what it named can be read */
     if (r->op == STORE_NODE_PUT && r->last_pos > h->pos)
         r->last_pos = h->pos; /* what was asked later may have come before */
     if (r->err == ERR_CONFLICT && r->op == STORE_COMMIT)
@@ -95,7 +112,7 @@ static void carry_out(struct sim_node *n, struct sim_held *h)
         r->err = ERR_STORE; /* done, but the answer is lost */
     if (can_fail && s->is_cluster && r->err == ERR_NONE && r->op == STORE_LOAD &&
         sim_once_in(s, 4))
-        age_read(s, r);
+        age_read(n, r);
 }
 
 /* A node that hears nothing of the store: what it asks has no effect until it is back, or it has
@@ -129,7 +146,7 @@ static void have_effect(struct sim_node *n, struct sim_held *h)
 {
     struct sim *s = n->sim;
     if (n->is_crashed)
-        faults_ask(s, h->request); /* it was on its way */
+        carry_out(n, h); /* it was on its way */
     else if (n->cut_until_ms > s->now_ms)
         cut_off(n, h);
     else if (nodes_is_frozen(n))
@@ -212,6 +229,16 @@ void faults_forget(struct sim_node *n)
         if (h->effect_at_ms <= s->now_ms)
             have_effect(n, h);
     }
+}
+
+void faults_calm(struct sim *s)
+{
+    for (unsigned i = 0; i < s->node_count; i++)
+        for (unsigned k = 0; k < s->nodes[i].held_count; k++) {
+            struct sim_held *h = &s->nodes[i].held[k];
+            h->effect_at_ms = time_min(h->effect_at_ms, s->now_ms);
+            h->answer_at_ms = time_min(h->answer_at_ms, s->now_ms);
+        }
 }
 
 bool faults_is_on_wire(const struct sim_node *n)

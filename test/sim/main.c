@@ -73,6 +73,7 @@ static void become_calm(struct sim *s)
     s->calm_at_ms = s->now_ms;
     s->calm_end_ms = s->now_ms + CALM_MS_MAX;
     nodes_calm(s);
+    faults_calm(s);
     actors_calm(s);
 }
 

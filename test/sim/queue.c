@@ -119,8 +119,8 @@ static enum err offer_outside(struct queue *q, const struct queue_message *m)
     if (nodes_verb(n, "offer"))
         return ERR_NONE;
     check_offer(s, m);
-    if (!s->is_calm && sim_once_in(s, 300))
-        return ERR_MEMORY;
+    if (!s->is_calm && !s->is_gentle && sim_once_in(s, 300))
+        return ERR_MEMORY; /* its siblings of the same moment come again with it */
     struct sim_unsent *u = find_unsent(n, m);
     if (u != NULL && u->m.pos > m->pos)
         u->m.pos = m->pos;

@@ -86,6 +86,7 @@ struct sim_node {
     bool is_leaving;
     unsigned crash_in; /* verbs until the crash; 0: none is coming */
     int64_t skew_ms;   /* of its clock */
+    int64_t listed_at_ms; /* its reads are not older */
     int64_t begins_at_ms, frozen_until_ms, cut_until_ms, queue_cut_until_ms;
 
     struct store faulty; /* what its engine sees */
@@ -174,6 +175,7 @@ void faults_open(struct sim *s);
 void faults_attach(struct sim_node *n);
 void faults_round(struct sim *s); /* what is due has its effect in the store */
 int64_t faults_next(const struct sim *s);
+void faults_calm(struct sim *s); /* nothing takes time any more */
 void faults_forget(struct sim_node *n); /* it died: what it had asked is lost, or done unseen */
 bool faults_is_on_wire(const struct sim_node *n);
 /* Asks the real store at once, past all faults. */
