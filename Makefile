@@ -151,7 +151,8 @@ CLANG_TREE := $(call objects,build/clang,$(SRC) $(GENERATED) $(TESTS_C))
 scripts = $(foreach f,$(filter-out test/$(1)/_%,$(wildcard test/$(1)/*.py)),"$(PYTHON) $(f)") \
 	$(foreach f,$(filter-out test/$(1)/_%,$(wildcard test/$(1)/*.mjs)),"node $(f)")
 STYLE_RUN := "$(PYTHON) tools/style.py"
-CHECK_RUNS = $(STYLE_RUN) $(UNIT) $(TABLE) $(CONTRACT) $(FUZZERS:%="tools/fuzz.sh replay %") \
+CHECK_RUNS = $(STYLE_RUN) $(UNIT) $(TABLE) $(TABLE:%="% --cluster") $(CONTRACT) \
+	$(FUZZERS:%="tools/fuzz.sh replay %") \
 	$(patsubst "%,"SWM_PROGRAM=$(CHECKED) %,$(call scripts,wire))
 CHECK_NEEDS = $(CLANG_TREE) $(UNIT) $(TABLE) $(CONTRACT) $(FUZZ) $(PROGRAM) $(CHECKED)
 SIM_SECONDS := 120
