@@ -52,7 +52,7 @@ FUZZ := $(FUZZERS:%=build/fuzz/%)
 
 PACKAGES := yyjson libfyaml libmicrohttpd libcurl sqlite3 libmongoc-1.0 libcrypto
 # Asked for once, and only when something is compiled.
-PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
+PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(shell pkg-config --cflags $(PACKAGES) | sed "s/-I/-isystem /g"))$(PACKAGE_CFLAGS)
 PACKAGE_LIBS = $(eval PACKAGE_LIBS := $$(shell pkg-config --libs $(PACKAGES)))$(PACKAGE_LIBS)
 
 # assert(!"what went wrong") is how a bug is named, so that one of clang's conversions is allowed.

@@ -27,7 +27,7 @@
 #define DRAIN_MS 4500 /* what a stop may take; then it is cut short */
 #define SLEEP_MS_MAX 60000
 
-enum source { SOURCE_HTTP = 1, SOURCE_STORE = 2, SOURCE_SIGNAL = 4 };
+enum source { SOURCE_HTTP = 1, SOURCE_STORE = 2, SOURCE_SIGNAL = 4, SOURCE_QUEUE = 8 };
 
 struct serve {
     struct config config;
@@ -110,17 +110,24 @@ static void take_signals(struct serve *s)
     }
 }
 
-static const char *store_place(const struct serve *s)
+/* The store's address may hold a password: it is told by its kind. */
+static const char *store_name(const struct serve *s)
 {
-    return strcmp(s->config.store, "memory") == 0 ? "nowhere" : s->config.data;
+    return drivers_store(s->drivers)->ops->name;
+}
+
+static bool is_on_disk(const struct serve *s)
+{
+    return strcmp(store_name(s), "sqlite") == 0;
 }
 
 static void tell_ready(struct serve *s)
 {
     const char *colon = strrchr(s->config.listen, ':');
     printf("swm %s ready on http://%.*s:%d (data %s, %s, %lld ms)\n", version_text,
-           (int)(colon - s->config.listen), s->config.listen, http_port(s->http), store_place(s),
-           s->config.store, (long long)(s->clock.clock.read(&s->clock.clock) - s->began_at_ms));
+           (int)(colon - s->config.listen), s->config.listen, http_port(s->http),
+           is_on_disk(s) ? s->config.data : "elsewhere", store_name(s),
+           (long long)(s->clock.clock.read(&s->clock.clock) - s->began_at_ms));
     fflush(stdout);
 }
 
@@ -146,6 +153,7 @@ static void become_ready(struct serve *s)
     if (!s->is_ready || is_too_open(s))
         return;
     rest_set_ready(s->rest);
+    drivers_receive(s->drivers);
     tell_ready(s);
 }
 
@@ -162,7 +170,8 @@ static bool is_over(struct serve *s)
     if (!s->is_draining)
         return s->exit != EXIT_OK;
     if (s->now_ms < s->drained_at_ms)
-        return flow_is_idle(s->flow) && http_open_requests(s->http) == 0;
+        return flow_is_idle(s->flow) && drivers_is_idle(s->drivers) &&
+               http_open_requests(s->http) == 0;
     log_line(LOG_WARN, "app", "stopped before everything was answered");
     return true;
 }
@@ -277,19 +286,20 @@ static enum err open_engine(struct serve *s, uint64_t seed)
                             .tell_context = s};
     if (getrandom(c.fresh_key, sizeof c.fresh_key, 0) != (ssize_t)sizeof c.fresh_key)
         return ERR_IO;
+    char message[DRIVERS_MESSAGE_BYTES] = "";
     enum err e = flow_open(&c, &s->flow);
+    struct drivers_queue queue = {s->config.queue, s->flow, rest_post, s->rest, seed};
     if (e == ERR_NONE)
-        e = drivers_open_queue(s->drivers, s->flow, seed, s->now_ms);
+        e = drivers_open_queue(s->drivers, &queue, s->now_ms, message);
     if (e != ERR_NONE)
-        log_line(LOG_ERROR, "app", "can't start: %s", err_text(e));
+        log_line(LOG_ERROR, "app", "can't start: %s", message[0] != '\0' ? message : err_text(e));
     return e;
 }
 
 static enum err open_rest(struct serve *s, uint64_t seed)
 {
-    bool is_on_disk = strcmp(s->config.store, "memory") != 0;
-    struct rest_config c = {.data_folder = slice_of(is_on_disk ? s->config.data : NULL),
-                            .store = slice_of(s->config.store),
+    struct rest_config c = {.data_folder = slice_of(is_on_disk(s) ? s->config.data : NULL),
+                            .store = slice_of(store_name(s)),
                             .node = slice_of(s->config.node_name),
                             .seed = seed,
                             .admin_key = slice_of(s->config.admin_key)};
@@ -306,7 +316,8 @@ static enum err open_sqs(struct serve *s, uint64_t seed)
 static enum err open_store(struct serve *s)
 {
     char message[DRIVERS_MESSAGE_BYTES] = "";
-    enum err e = drivers_open(s->config.store, s->config.data, &s->drivers, message);
+    struct drivers_config c = {s->config.store, s->config.data, s->config.node_name};
+    enum err e = drivers_open(&c, &s->drivers, message);
     if (e != ERR_NONE)
         log_line(LOG_ERROR, "app", "%s", message[0] != '\0' ? message : err_text(e));
     return e;
@@ -335,6 +346,7 @@ static enum err open_all(struct serve *s)
                                                drivers_queue(s->drivers), s->http, s->sqs});
     bool is_listening = listen_to(s, http_poll_fd(s->http), SOURCE_HTTP) &&
                         listen_to(s, drivers_wake_fd(s->drivers), SOURCE_STORE) &&
+                        listen_to(s, drivers_queue_fd(s->drivers), SOURCE_QUEUE) &&
                         listen_to(s, s->signal_fd, SOURCE_SIGNAL);
     return is_listening ? ERR_NONE : ERR_IO;
 }

@@ -3,6 +3,7 @@
 #include "contract.h"
 
 #include "store/store_mem.h"
+#include "store/store_mongo.h"
 #include "store/store_sqlite.h"
 
 #include <dirent.h>
@@ -78,10 +79,23 @@ const char *rig_path(struct rig *t, const char *name)
     return rig_text(t, "%s/%s%c", t->dir, name, '\0').at;
 }
 
+/* The address has a %u where the database's number goes. */
+static enum err open_mongo(struct rig *t)
+{
+    const char *address = getenv("SWM_TEST_MONGODB"), *mark = strstr(address, "%u");
+    struct slice head = {address, mark == NULL ? strlen(address) : (size_t)(mark - address)};
+    struct slice uri = rig_text(t, "%.*s%d_%u%s%c", SLICE_ARG(head), (int)getpid(), t->number,
+                                mark == NULL ? "" : mark + 2, '\0');
+    return store_mongo_open(uri.at, "n", &t->store, t->message);
+}
+
 enum err rig_open(struct rig *t)
 {
     if (t->driver == SQLITE) {
         return store_sqlite_open(t->dir, &t->store, t->message);
+    }
+    if (t->driver == MONGODB) {
+        return open_mongo(t);
     }
     enum err err = store_mem_open(&t->store);
     if (err == ERR_NONE && t->driver == SHARED) {
@@ -233,11 +247,13 @@ enum err rig_put(struct rig *t, struct store_row *row)
 static const struct {
     enum driver driver;
     const char *name;
-} drivers[] = {{MEMORY, "memory"}, {SQLITE, "sqlite"}, {SHARED, "shared memory"}};
+} drivers[] = {
+    {MEMORY, "memory"}, {SQLITE, "sqlite"}, {SHARED, "shared memory"}, {MONGODB, "mongodb"}};
 
 static int run(const struct contract *c, enum driver driver, const char *name)
 {
-    struct rig t = {.driver = driver};
+    static unsigned runs;
+    struct rig t = {.driver = driver, .number = ++runs};
 
     failed_what = NULL;
     arena_init(&t.arena, SIZE_MAX);
@@ -272,7 +288,8 @@ int main(int argc, char **argv)
             continue;
         }
         for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
-            bool is = (c->drivers & drivers[i].driver) != 0;
+            bool is = (c->drivers & drivers[i].driver) != 0 &&
+                      (drivers[i].driver != MONGODB || getenv("SWM_TEST_MONGODB") != NULL);
             failures += is ? run(c, drivers[i].driver, drivers[i].name) : 0;
         }
     }

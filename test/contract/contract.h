@@ -14,10 +14,12 @@
 enum driver {
     MEMORY = 1,
     SQLITE = 2,
-    SHARED = 4, /* memory, shared by several nodes */
+    SHARED = 4,  /* memory, shared by several nodes */
+    MONGODB = 8, /* only with SWM_TEST_MONGODB, the address of a server, in the environment */
     OWN = MEMORY | SQLITE,
-    ALL = OWN | SHARED,
-    KEEPS = SQLITE, /* what it holds outlives it */
+    CLUSTER = SHARED | MONGODB,
+    ALL = OWN | CLUSTER,
+    KEEPS = SQLITE | MONGODB, /* what it holds outlives it */
 };
 
 struct rig_request; /* a request with its arena */
@@ -28,7 +30,8 @@ struct rig {
     struct arena arena; /* of requests and inputs; dropped after the test, results too */
     struct rig_request *requests;
     char dir[DIR_BYTES]; /* SQLite: the data folder, removed after the test */
-    char message[256];
+    unsigned number;     /* of the run; MongoDB: of its database */
+    char message[512];
 };
 
 struct contract {
