@@ -22,6 +22,7 @@
 #include "base/time.h"
 #include "core/record.h"
 #include "store/store_mem.h"
+#include "store/store_mongo.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@
 #include <string.h>
 
 #define STEPS_MAX 40          /* in which time passes between two lines */
+#define FAR_STEPS_MAX 2       /* the same where the store has a time of its own */
 #define LONG_BEFORE_MS 100000 /* the first node's grace for silent workers is over at the start */
 
 struct answer {
@@ -43,7 +45,7 @@ struct answer {
 
 struct cluster {
     struct nodes nodes;
-    struct store *store;
+    struct store *store;  /* its own; NULL: that of all cases */
     struct arena answers; /* texts of answers, copied while the case's own arena is in use */
     struct slice id;      /* of the instance; absent: none yet */
     unsigned turn;
@@ -52,6 +54,45 @@ struct cluster {
 };
 
 static unsigned lives; /* engines are named anew in each case */
+
+/* --- the store --- */
+
+static struct store *far_stores[NODES]; /* of all cases: one database, opened by each node */
+
+static void close_far(void)
+{
+    for (unsigned k = 0; k < NODES; k++)
+        if (far_stores[k] != NULL)
+            far_stores[k]->ops->close(far_stores[k]);
+}
+
+static void open_far(const char *uri)
+{
+    static const char *const names[NODES] = {"a", "b", "c"};
+    char message[STORE_MONGO_MESSAGE_BYTES];
+    int rc = atexit(close_far);
+    assert(rc == 0);
+    for (unsigned k = 0; k < NODES; k++)
+        if (store_mongo_open(uri, names[k], &far_stores[k], message) != ERR_NONE) {
+            printf("not ok cluster: the store: %s\n", message);
+            exit(1);
+        }
+}
+
+/* The one that SWM_TEST_MONGODB names, or one in memory that is made for each case. */
+static void open_store(struct cluster *l, struct store *under[NODES])
+{
+    const char *uri = getenv("SWM_TEST_MONGODB");
+    if (uri != NULL && far_stores[0] == NULL)
+        open_far(uri);
+    if (uri == NULL) {
+        enum err err = store_mem_open(&l->store);
+        assert(err == ERR_NONE);
+        store_mem_share(l->store);
+    }
+    for (unsigned k = 0; k < NODES; k++)
+        under[k] = uri != NULL ? far_stores[k] : l->store;
+}
 
 /* --- the beginning of a case --- */
 
@@ -71,19 +112,29 @@ static void apply_template(struct table_case *c, struct slice source)
         table_fail(c, "the template is not taken:", slice_of(err_text(err)));
 }
 
+/* An event before the start must not find the instance of an earlier case. */
+static void make_key_unique(struct table_case *c)
+{
+    struct text key = text_new(c->arena, KEY_BYTES_MAX);
+    if (slice_eq_text(c->key, "-"))
+        return;
+    text_put(&key, c->key);
+    text_printf(&key, "-%u", lives);
+    c->key = text_slice(&key);
+}
+
 static void begin(struct table_case *c, struct slice source)
 {
     struct cluster *l = calloc(1, sizeof *l);
     assert(l != NULL);
     c->cluster = l;
     arena_init(&l->answers, 16u << 20);
-    enum err err = store_mem_open(&l->store);
-    assert(err == ERR_NONE);
-    store_mem_share(l->store);
-    struct store *const under[NODES] = {l->store, l->store, l->store};
+    struct store *under[NODES];
+    open_store(l, under);
     nodes_open(&l->nodes, c->arena, under);
     l->nodes.now_ms = TABLE_EPOCH_MS - LONG_BEFORE_MS;
     lives++;
+    make_key_unique(c);
     nodes_start(&l->nodes, 0, 1, lives);
     apply_template(c, source);
     l->nodes.now_ms = TABLE_EPOCH_MS - 1000;
@@ -169,7 +220,8 @@ static void send(struct table_case *c, struct event *e)
 static void pass_time(struct table_case *c, int64_t at_ms)
 {
     struct nodes *n = &c->cluster->nodes;
-    int64_t step_ms = (at_ms - n->now_ms) / STEPS_MAX;
+    int64_t steps = c->cluster->store == NULL ? FAR_STEPS_MAX : STEPS_MAX;
+    int64_t step_ms = (at_ms - n->now_ms) / steps;
     bool is_late = c->folded->seq > 0 && instance_wake_at(c->folded, 0) < at_ms;
     while (!is_late && !n->is_stuck) {
         int64_t next_ms = nodes_next(n);
@@ -472,7 +524,8 @@ static void end(struct table_case *c)
     if (l->nodes.is_stuck)
         table_fail(c, "the nodes do not leave", SLICE_NONE);
     nodes_close(&l->nodes);
-    l->store->ops->close(l->store);
+    if (l->store != NULL)
+        l->store->ops->close(l->store);
     arena_drop(&l->answers);
     free(l);
 }
