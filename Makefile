@@ -160,10 +160,11 @@ TABLE_RUN := $(if $(TABLE),"$(PYTHON) test/table/mongo.py")
 SIM_SECONDS := 120
 SIM_RUN := $(if $(SIM),"$(SIM) --seconds $(SIM_SECONDS)")
 E2E_RUNS = $(call scripts,e2e)
+CLUSTER_RUNS = $(call scripts,cluster)
 FUZZ_SECONDS := 60
 
 .PHONY: help build run test test-after-deps check style format sim torture fuzz bench e2e \
-	e2e-after-deps install clean
+	e2e-after-deps cluster cluster-after-deps install clean
 
 help:
 	@sed -n 's/^#? //p' Makefile
@@ -188,13 +189,13 @@ style: $(CLANG_TREE)
 format:
 	@build/test-venv/bin/clang-format -i $(SRC) $(TESTS_C) $(wildcard src/*/*.h test/*.h test/*/*.h)
 
-#? make test       everything: installs what tests need, then check, sim and e2e
+#? make test       everything: installs what tests need, then check, sim, e2e and cluster
 test:
 	@tools/deps.sh test
 	@$(MAKE) test-after-deps
 
 test-after-deps: $(CHECK_NEEDS) $(SIM)
-	@tools/run-tests.sh $(CHECK_RUNS) $(TABLE_RUN) $(SIM_RUN) $(E2E_RUNS)
+	@tools/run-tests.sh $(CHECK_RUNS) $(TABLE_RUN) $(SIM_RUN) $(E2E_RUNS) $(CLUSTER_RUNS)
 
 #? make sim        the simulator for two minutes; SEED=n runs one seed and tells all, SEEDS=n runs n
 sim: build/sim
@@ -215,6 +216,14 @@ e2e:
 
 e2e-after-deps: build
 	@tools/run-tests.sh $(E2E_RUNS)
+
+#? make cluster    three nodes over a real replica set and an SQS server, with every fault
+cluster:
+	@tools/deps.sh test
+	@$(MAKE) cluster-after-deps
+
+cluster-after-deps: build
+	@tools/run-tests.sh $(CLUSTER_RUNS)
 
 #? make bench      what it costs, measured on this machine
 bench: build

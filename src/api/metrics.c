@@ -49,6 +49,10 @@ static void put_server(struct text *t, const struct rest *x)
     put(t, "swm_http_open_requests", "gauge", "Requests not yet answered, streams included.",
         http_open_requests(x->http));
     put(t, "swm_streams", "gauge", "Open event streams.", x->streams.count);
+    put(t, "swm_unauthorized_requests_total", "counter", "Requests without a valid key.",
+        x->auth.unauthorized);
+    put(t, "swm_forbidden_requests_total", "counter", "Requests that a key's role did not allow.",
+        x->auth.forbidden);
     put(t, "swm_log_dropped_total", "counter", "Lines of log that nobody read in time.",
         log_dropped_count());
 }

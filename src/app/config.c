@@ -36,6 +36,10 @@ static const struct option options[] = {
      "the name of this server in the records (local; in a cluster the host's)"},
     {"--host", "SWM_HOST", OPTION_LIST, offsetof(struct config, hosts), "NAME", NULL,
      "a further name that browsers may call this server; may be given again"},
+    {"--tls-cert", "SWM_TLS_CERT", OPTION_TEXT, offsetof(struct config, tls_cert), "FILE", NULL,
+     "serves HTTPS with this certificate, its chain after it (PEM)"},
+    {"--tls-key", "SWM_TLS_KEY", OPTION_TEXT, offsetof(struct config, tls_key), "FILE", NULL,
+     "its private key (PEM)"},
     {"--log-level", "SWM_LOG_LEVEL", OPTION_TEXT, offsetof(struct config, log_level),
      "debug|info|warn|error", "info", "what is logged on standard error"},
     {"--log-json", "SWM_LOG_JSON", OPTION_FLAG, offsetof(struct config, log_json), NULL, NULL,
@@ -215,6 +219,14 @@ static enum err check(struct config *c)
         check_word("--log-level", c->log_level, levels, &which) != ERR_NONE)
         return ERR_INVALID;
     c->least = (enum log_level)which;
+    if (strchr(c->listen, ':') == NULL) {
+        fprintf(stderr, "swm serve: --listen %s is not an address and a port\n", c->listen);
+        return ERR_INVALID;
+    }
+    if ((c->tls_cert == NULL) != (c->tls_key == NULL)) {
+        fputs("swm serve: --tls-cert and --tls-key belong together\n", stderr);
+        return ERR_INVALID;
+    }
     c->is_open_address = !is_loopback(c->listen);
     enum err e = name_node(c);
     return e == ERR_NONE ? check_admin_key(c) : e;

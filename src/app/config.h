@@ -12,6 +12,7 @@
 
 struct config {
     const char *data, *listen, *store, *queue, *node, *log_level;
+    const char *tls_cert, *tls_key; /* files; NULL: plain HTTP */
     const char *hosts[CONFIG_HOSTS_MAX];
     size_t host_count;
     const char *admin_key; /* SWM_ADMIN_KEY; NULL: none. No option: those can be seen by others */

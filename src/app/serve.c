@@ -7,6 +7,7 @@
 #include "app/command.h"
 #include "app/config.h"
 #include "app/drivers.h"
+#include "app/tls.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "base/version.h"
@@ -124,18 +125,25 @@ static bool is_on_disk(const struct serve *s)
 static void tell_ready(struct serve *s)
 {
     const char *colon = strrchr(s->config.listen, ':');
-    printf("swm %s ready on http://%.*s:%d (data %s, %s, %lld ms)\n", version_text,
-           (int)(colon - s->config.listen), s->config.listen, http_port(s->http),
-           is_on_disk(s) ? s->config.data : "elsewhere", store_name(s),
-           (long long)(s->clock.clock.read(&s->clock.clock) - s->began_at_ms));
+    printf("swm %s ready on %s://%.*s:%d (data %s, %s, %lld ms)\n", version_text,
+           s->config.tls_cert != NULL ? "https" : "http", (int)(colon - s->config.listen),
+           s->config.listen, http_port(s->http), is_on_disk(s) ? s->config.data : "elsewhere",
+           store_name(s), (long long)(s->clock.clock.read(&s->clock.clock) - s->began_at_ms));
     fflush(stdout);
 }
 
 /* Nobody but this machine may find an open door. Until here every request was put off. */
 static bool is_too_open(struct serve *s)
 {
-    if (!s->config.is_open_address || rest_asks_for_keys(s->rest))
+    if (!s->config.is_open_address)
         return false;
+    if (rest_asks_for_keys(s->rest)) {
+        if (s->config.tls_cert == NULL)
+            log_line(LOG_WARN, "app",
+                     "keys come over the network unencrypted, unless a proxy before this server "
+                     "speaks HTTPS: see --tls-cert");
+        return false;
+    }
     log_line(
         LOG_ERROR, "app",
         "--listen %s is refused: others could reach it, and there is no key that they would "
@@ -243,18 +251,28 @@ static bool listen_to(struct serve *s, int fd, enum source source)
 static enum err open_http(struct serve *s)
 {
     struct slice hosts[CONFIG_HOSTS_MAX];
+    struct tls tls;
+    if (tls_read(s->config.tls_cert, s->config.tls_key, &tls) != ERR_NONE)
+        return ERR_IO;
     for (size_t i = 0; i < s->config.host_count; i++)
         hosts[i] = slice_of(s->config.hosts[i]);
     struct http_config c = {.address = slice_of(s->config.listen),
                             .hosts = hosts,
                             .host_count = s->config.host_count,
+                            .tls_cert = tls.cert,
+                            .tls_key = tls.key,
                             .handle = rest_handle,
                             .context = s->rest};
     enum err e = http_open(&c, &s->http);
-    if (e == ERR_INVALID)
+    int why = errno;
+    tls_forget(&tls);
+    if (e == ERR_CORRUPT)
+        log_line(LOG_ERROR, "app", "%s and %s are not a certificate and its private key (PEM)",
+                 s->config.tls_cert, s->config.tls_key);
+    else if (e == ERR_INVALID)
         log_line(LOG_ERROR, "app", "--listen %s is not an address and a port", s->config.listen);
     else if (e != ERR_NONE)
-        log_line(LOG_ERROR, "app", "can't listen on %s: %s", s->config.listen, strerror(errno));
+        log_line(LOG_ERROR, "app", "can't listen on %s: %s", s->config.listen, strerror(why));
     return e;
 }
 

@@ -137,18 +137,10 @@ enum err flow_open(const struct flow_config *config, struct flow **out)
     map_init(&f->places, flow_random(f));
     map_init(&f->access.keys, flow_random(f));
     heap_init(&f->wakes);
-    struct list *const lists[] = {&f->applies,
-                                  &f->run,
-                                  &f->lru,
-                                  &f->dirty,
-                                  &f->asks,
-                                  &f->sys_pending,
-                                  &f->flush_waiters,
-                                  &f->spare_asks,
-                                  &f->spare_arrivals,
-                                  &f->committing,
-                                  &f->unsent,
-                                  &f->template_arrivals,
+    struct list *const lists[] = {&f->applies,       &f->run,        &f->lru,
+                                  &f->dirty,         &f->asks,       &f->sys_pending,
+                                  &f->flush_waiters, &f->spare_asks, &f->spare_arrivals,
+                                  &f->committing,    &f->unsent,     &f->template_arrivals,
                                   &f->template_loads};
     for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
         list_init(lists[k]);

@@ -105,6 +105,7 @@ static void add_reservation(mongoc_bulk_operation_t *bulk, struct lane *l, const
     bson_append_bool(&set, "is_open", -1, true);
     bson_append_bool(&set, "holds_key", -1, true);
     bson_append_document(&set, "pending", -1, x->document);
+    bson_append_int64(&set, "held_seq", -1, (int64_t)r->records[0].seq);
     put_date(&set, "wake_at", mongo_now_ms(l->store) + PENDING_MS);
     put_text(&set, "node", r->node);
     bson_append_document_end(&update, &set);

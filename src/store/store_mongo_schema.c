@@ -146,8 +146,8 @@ static enum err look_at(struct lane *l, const struct index *x, char *message)
     bool is_failed = mongoc_cursor_error(cursor, &error);
     mongoc_cursor_destroy(cursor);
     if (is_failed) {
-        (void)snprintf(message, STORE_MONGO_MESSAGE_BYTES, "MongoDB: indexes cannot be read: %.400s",
-                       error.message);
+        (void)snprintf(message, STORE_MONGO_MESSAGE_BYTES,
+                       "MongoDB: indexes cannot be read: %.400s", error.message);
         return ERR_STORE;
     }
     if (is_same)

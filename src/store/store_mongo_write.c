@@ -102,11 +102,18 @@ enum err mongo_find_holder(struct lane *l, struct store_request *r, const struct
 static void add_row(mongoc_bulk_operation_t *bulk, struct store_request *r,
                     const struct store_row *row)
 {
-    bson_t selector = BSON_INITIALIZER, document = BSON_INITIALIZER, opts = BSON_INITIALIZER, rev;
+    bson_t selector = BSON_INITIALIZER, document = BSON_INITIALIZER, opts = BSON_INITIALIZER, rev,
+           no;
     bson_error_t error;
     put_text(&selector, "_id", row->id);
     bson_append_document_begin(&selector, "rev", -1, &rev);
     bson_append_int64(&rev, "$lte", -1, (int64_t)row->rev);
+    bson_append_document_end(&selector, &rev);
+    bson_append_document_begin(&selector, "held_seq", -1,
+                               &rev); /* nor than what reserved the key */
+    bson_append_document_begin(&rev, "$not", -1, &no);
+    bson_append_int64(&no, "$gt", -1, (int64_t)row->rev);
+    bson_append_document_end(&rev, &no);
     bson_append_document_end(&selector, &rev);
     put_row(&document, r, row);
     bson_append_bool(&opts, "upsert", -1, true);
@@ -183,12 +190,14 @@ static enum err add_meta(struct lane *l, struct store_request *r, struct slice i
     enum err err = read_meta(l, r, id);
     if (err != ERR_NONE || r->value.at != NULL || value.at == NULL)
         return err;
+    struct slice copy = slice_copy(r->arena, value); /* what it takes is there before it stands */
     bson_t b = BSON_INITIALIZER;
     put_text(&b, "_id", id);
     put_text(&b, "value", value);
-    (void)insert_new(l, C_META, &b, &err);
+    bool is_new = insert_new(l, C_META, &b, &err);
     bson_destroy(&b);
-    return err == ERR_NONE ? read_meta(l, r, id) : err;
+    r->value = copy;
+    return err == ERR_NONE && !is_new ? read_meta(l, r, id) : err;
 }
 
 static enum err put_meta(struct lane *l, struct store_request *r)

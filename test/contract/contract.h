@@ -18,6 +18,7 @@ enum driver {
     MONGODB = 8, /* only with SWM_TEST_MONGODB, the address of a server, in the environment */
     OWN = MEMORY | SQLITE,
     CLUSTER = SHARED | MONGODB,
+    WHOLE = OWN | SHARED, /* a request is done whole or not at all, and positions are 1, 2, 3 */
     ALL = OWN | CLUSTER,
     KEEPS = SQLITE | MONGODB, /* what it holds outlives it */
 };
