@@ -151,9 +151,12 @@ CLANG_TREE := $(call objects,build/clang,$(SRC) $(GENERATED) $(TESTS_C))
 scripts = $(foreach f,$(filter-out test/$(1)/_%,$(wildcard test/$(1)/*.py)),"$(PYTHON) $(f)") \
 	$(foreach f,$(filter-out test/$(1)/_%,$(wildcard test/$(1)/*.mjs)),"node $(f)")
 STYLE_RUN := "$(PYTHON) tools/style.py"
-CHECK_RUNS = $(STYLE_RUN) $(UNIT) $(TABLE) $(CONTRACT) $(FUZZERS:%="tools/fuzz.sh replay %") \
+CHECK_RUNS = $(STYLE_RUN) $(UNIT) $(TABLE) $(TABLE:%="% --cluster") $(CONTRACT) \
+	$(FUZZERS:%="tools/fuzz.sh replay %") \
 	$(patsubst "%,"SWM_PROGRAM=$(CHECKED) %,$(call scripts,wire))
 CHECK_NEEDS = $(CLANG_TREE) $(UNIT) $(TABLE) $(CONTRACT) $(FUZZ) $(PROGRAM) $(CHECKED)
+# What needs servers that only `make test` installs.
+TABLE_RUN := $(if $(TABLE),"$(PYTHON) test/table/mongo.py")
 SIM_SECONDS := 120
 SIM_RUN := $(if $(SIM),"$(SIM) --seconds $(SIM_SECONDS)")
 E2E_RUNS = $(call scripts,e2e)
@@ -192,7 +195,7 @@ test:
 	@$(MAKE) test-after-deps
 
 test-after-deps: $(CHECK_NEEDS) $(SIM)
-	@tools/run-tests.sh $(CHECK_RUNS) $(SIM_RUN) $(E2E_RUNS) $(CLUSTER_RUNS)
+	@tools/run-tests.sh $(CHECK_RUNS) $(TABLE_RUN) $(SIM_RUN) $(E2E_RUNS) $(CLUSTER_RUNS)
 
 #? make sim        the simulator for two minutes; SEED=n runs one seed and tells all, SEEDS=n runs n
 sim: build/sim

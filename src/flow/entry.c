@@ -211,11 +211,11 @@ bool entry_is_fresh(const struct flow *f, const struct entry *e)
 
 void entry_visit_fresh(struct flow *f, struct entry *e, struct visit *v)
 {
-    if (entry_is_fresh(f, e) || !entry_is_here(e)) {
+    if (!cluster_has_peers(f) || !entry_is_here(e)) {
         entry_visit(f, e, v);
         return;
     }
-    list_append(&e->visits, &v->link);
+    list_append(&e->visits, &v->link); /* others append within the same millisecond, too */
     if (e->state == ENTRY_IDLE)
         entry_refresh(f, e);
 }
