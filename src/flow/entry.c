@@ -211,7 +211,7 @@ bool entry_is_fresh(const struct flow *f, const struct entry *e)
 
 void entry_visit_fresh(struct flow *f, struct entry *e, struct visit *v)
 {
-    if (!cluster_has_peers(f) || !entry_is_here(e)) {
+    if (!f->is_shared || !entry_is_here(e)) {
         entry_visit(f, e, v);
         return;
     }

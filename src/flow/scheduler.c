@@ -424,7 +424,7 @@ static void start_after_row(struct flow *f, struct entry *e, struct arrival *v)
 static bool must_ask_first(const struct flow *f, const struct entry *e)
 {
     uint32_t looked_at = 0;
-    if (!cluster_has_peers(f) || e->i->seq == 0 || e->checked_at_ms == f->now_ms)
+    if (!f->is_shared || e->i->seq == 0 || e->checked_at_ms == f->now_ms)
         return false;
     struct link *k = list_first(&e->pending);
     for (; k != NULL && looked_at < COMMIT_EVENTS_MAX; k = list_after(&e->pending, k)) {
