@@ -135,8 +135,15 @@ bool mongo_wait(struct lane *l, int64_t until_ms, unsigned *tries)
     return !is_closing;
 }
 
-/* Waits for requests and takes up to `max` of them, or none when the store closes. */
-static bool take(struct lane *l, struct list *taken, size_t max)
+static size_t most_of(const struct lane *l, const struct store_request *first)
+{
+    if (l->kind == LANE_COMMIT)
+        return BATCH_COMMITS_MAX;
+    return mongo_is_load(first) ? BATCH_LOADS_MAX : 1;
+}
+
+/* Waits for requests and takes some that are done together, or none when the store closes. */
+static bool take(struct lane *l, struct list *taken)
 {
     struct store_mongo *s = l->store;
     struct list *waiting = &s->waiting[l->kind];
@@ -144,9 +151,13 @@ static bool take(struct lane *l, struct list *taken, size_t max)
     pthread_mutex_lock(&s->lock);
     while (list_first(waiting) == NULL && !s->is_closing)
         pthread_cond_wait(&s->wake[l->kind], &s->lock);
+    struct link *first = list_first(waiting);
+    size_t max = first == NULL ? 0 : most_of(l, request_of(first));
     while (list_first(waiting) != NULL && taken->count < max) {
-        bytes += count_bytes(request_of(list_first(waiting)));
-        if (bytes > BATCH_BYTES_MAX && taken->count > 0)
+        const struct store_request *r = request_of(list_first(waiting));
+        bytes += count_bytes(r);
+        bool is_other = l->kind == LANE_READ && !mongo_is_load(r);
+        if (taken->count > 0 && (bytes > BATCH_BYTES_MAX || is_other))
             break;
         list_append(taken, list_take(waiting));
     }
@@ -173,6 +184,8 @@ static void serve(struct lane *l, struct list *batch)
     struct store_request *r = request_of(list_first(batch));
     if (l->kind == LANE_COMMIT)
         mongo_commit(l, batch);
+    else if (mongo_is_load(r))
+        mongo_read_loads(l, batch);
     else if (l->kind == LANE_READ)
         mongo_read(l, r);
     else
@@ -185,7 +198,7 @@ static void *run_lane(void *argument)
     struct list batch;
     int64_t measure_at_ms = mongo_steady_ms() + OFFSET_EVERY_MS;
     list_init(&batch);
-    while (take(l, &batch, l->kind == LANE_COMMIT ? BATCH_COMMITS_MAX : 1)) {
+    while (take(l, &batch)) {
         serve(l, &batch);
         hand_back(l->store, &batch);
         if (l->kind == LANE_BEAT && mongo_steady_ms() >= measure_at_ms) {
