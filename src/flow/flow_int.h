@@ -3,7 +3,8 @@
  * - flow.c: opens, starts, drives, ends; arrive.c: events in, which instance is meant
  * - catalog.c: templates in memory; entry.c, load.c: the cache of instances
  * - scheduler.c: step and commit; relay.c: after the commit, tell everybody
- * - unsent.c: messages that may not be out; supervisor.c: due wake-ups, rows behind; sys.c: arrivals that name no instance
+ * - unsent.c: messages that may not be out; supervisor.c: due wake-ups, rows behind; sys.c:
+ * arrivals that name no instance
  * - cluster.c: other nodes at the same store, and the work of one that died
  * - access.c: access keys; messages.c: what the queue asks; apart.c: values stored apart
  * - query*.c: reads */
