@@ -68,8 +68,9 @@ static void health(const struct queue *base, struct queue_health *out)
     const struct queue_sqs *q = sqs_of(base);
     *out = (struct queue_health){.problem = text_of(q->credentials.error),
                                  .unsent = q->messages.count,
-                                 .oldest_unsent_at_ms = oldest_unsent(q),
-                                 .in_hand = q->events_in_hand};
+                                 .oldest_unsent_at_ms = oldest_unsent(q)};
+    for (size_t k = 0; k < q->event_queue_count; k++)
+        out->in_hand += q->event_queues[k]->events->in_hand.count;
     for (size_t k = 0; k < FAR_ACTION_COUNT; k++)
         out->requests += q->calls_made[k];
     for (size_t k = 0; k < q->name_count; k++) {

@@ -353,3 +353,61 @@ TEST(sqs_waits_longer_after_each_failure_and_never_too_long)
     CHECK(far_backoff_ms(q, FAR_REFUSED, 1) >= 30000);
     queue_sqs_close(q);
 }
+
+/* --- events --- */
+
+static struct far_event *put_in_hand(struct queue_sqs *q, struct far_queue *w)
+{
+    struct far_event *e = calloc(1, sizeof *e);
+    e->queue = w;
+    e->owner = q;
+    e->state = FAR_WORKING;
+    e->receipt = SLICE("receipt");
+    e->hide_again_at_ms = q->now_ms + FAR_EVENT_HIDDEN_S * 1000 / 2;
+    list_append(&w->events->in_hand, &e->link);
+    q->events_in_hand++;
+    return e;
+}
+
+TEST(sqs_keeps_an_event_hidden_while_the_engine_has_it)
+{
+    setenv("AWS_ACCESS_KEY_ID", "a", 1);
+    setenv("AWS_SECRET_ACCESS_KEY", "b", 1);
+    struct queue_sqs *q = open_queues();
+    struct far_queue *w = far_queue_find(q, SLICE(QUEUE_EVENTS));
+    w->url = strdup("http://127.0.0.1:1/1/swm-events");
+    w->events->wanted = 0; /* nothing is received */
+    put_in_hand(q, w);
+    queue_sqs_start(q);
+    queue_sqs_round(q, 1004999);
+    CHECK_INT(q->calls_made[FAR_HIDE], 0);
+    CHECK_INT(queue_sqs_next(q), 1005000);
+    queue_sqs_round(q, 1005000);
+    CHECK_INT(q->calls_made[FAR_HIDE], 1);
+    CHECK_INT(queue_sqs_next(q), 1010000);
+    queue_sqs_close(q);
+    unsetenv("AWS_ACCESS_KEY_ID");
+    unsetenv("AWS_SECRET_ACCESS_KEY");
+}
+
+TEST(sqs_deletes_some_events_together)
+{
+    setenv("AWS_ACCESS_KEY_ID", "a", 1);
+    setenv("AWS_SECRET_ACCESS_KEY", "b", 1);
+    struct queue_sqs *q = open_queues();
+    struct far_queue *w = far_queue_find(q, SLICE(QUEUE_EVENTS));
+    w->url = strdup("http://127.0.0.1:1/1/swm-events");
+    w->events->wanted = 0;
+    queue_sqs_start(q);
+    queue_sqs_round(q, 1000000);
+    for (int k = 0; k < QUEUE_BATCH_MAX + 1; k++)
+        far_delete_event(q, put_in_hand(q, w));
+    queue_sqs_round(q, 1000000);
+    CHECK_INT(q->calls_made[FAR_DELETE], 1); /* ten at once, one waits for others */
+    CHECK_INT(queue_sqs_next(q), 1000000 + FAR_DELETE_AFTER_MS);
+    queue_sqs_round(q, 1000000 + FAR_DELETE_AFTER_MS);
+    CHECK_INT(q->calls_made[FAR_DELETE], 2);
+    queue_sqs_close(q);
+    unsetenv("AWS_ACCESS_KEY_ID");
+    unsetenv("AWS_SECRET_ACCESS_KEY");
+}
