@@ -32,7 +32,7 @@ bool cluster_is_self(const struct flow *f, struct slice node)
     return slice_eq(node, f->config.node);
 }
 
-static bool is_living(const struct flow *f, struct slice node)
+bool cluster_is_living(const struct flow *f, struct slice node)
 {
     const struct cluster *c = f->cluster;
     if (cluster_is_self(f, node))
@@ -71,7 +71,8 @@ static void look_who_lives(struct flow *f)
         struct flow_node *n = &c->peers[k].node;
         bool was_alive = n->is_alive;
         n->is_alive = f->now_ms < n->seen_at_ms + NODE_SILENT_MS;
-        if (was_alive && !n->is_alive && !cluster_is_self(f, n->id))
+        bool is_news = f->now_ms < n->seen_at_ms + NODE_SILENT_MS + NODE_BEAT_MS;
+        if (was_alive && is_news && !n->is_alive && !cluster_is_self(f, n->id))
             log_line(LOG_WARN, "flow", "node %.*s is silent", SLICE_ARG(n->id));
         if (n->is_alive && !cluster_is_self(f, n->id))
             c->living++;
@@ -161,6 +162,8 @@ static bool is_at_odds(struct flow *f)
 static void join(struct flow *f)
 {
     struct cluster *c = f->cluster;
+    if (c->living > 0 && f->now_ms < c->joined_at_ms + 2 * NODE_BEAT_MS)
+        return; /* until all of them know this one: what they do not know they take for dead */
     if (!is_at_odds(f)) {
         c->has_joined = true;
         flow_start_step_done(f, ERR_NONE);
@@ -236,7 +239,7 @@ static bool must_wake(const struct flow *f, const struct store_row *row)
     if (cluster_is_self(f, row->node))
         return true;
     bool is_overdue = f->now_ms >= row->wake_at_ms + NODE_SILENT_MS;
-    return (is_overdue || !is_living(f, row->node)) && cluster_is_mine(f, row->id);
+    return (is_overdue || !cluster_is_living(f, row->node)) && cluster_is_mine(f, row->id);
 }
 
 static void take_due_row(struct flow *f, const struct store_row *row)
@@ -292,8 +295,11 @@ static void left(struct flow *f, struct ask *q)
 static void leave(struct flow *f)
 {
     struct cluster *c = f->cluster;
-    bool can_leave = !c->is_beating && !c->is_leaving && f->arrivals_in_flight == 0 &&
-                     supervisor_is_idle(f) && is_done_with_all(f);
+    bool is_quiet = list_first(&f->asks) == NULL && list_first(&f->unheard) == NULL &&
+                    f->arrivals_in_flight == 0 && !f->is_applying &&
+                    list_first(&f->applies) == NULL;
+    bool can_leave =
+        is_quiet && !c->is_leaving && supervisor_is_idle(f) && is_done_with_all(f);
     struct ask *q = can_leave ? ask_new(f, STORE_NODE_DROP, left) : NULL;
     if (q == NULL)
         return;
@@ -329,7 +335,7 @@ void cluster_round(struct flow *f)
     if (f->now_ms >= c->beat_at_ms && !c->is_beating && !c->is_leaving) {
         look_who_lives(f);
         beat(f);
-        if (f->state == FLOW_READY)
+        if (f->state != FLOW_STARTING)
             catalog_refresh(f);
     }
     if (f->state == FLOW_READY) {

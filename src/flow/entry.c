@@ -175,8 +175,8 @@ static bool is_blank(const struct entry *e)
 
 void entry_rest(struct flow *f, struct entry *e)
 {
-    bool is_needed = list_first(&e->pending) != NULL || list_first(&e->visits) != NULL ||
-                     link_is_in(&e->unsent);
+    bool is_needed =
+        list_first(&e->pending) != NULL || list_first(&e->visits) != NULL || link_is_in(&e->unsent);
     if (is_blank(e) && list_first(&e->visits) != NULL)
         entry_load(f, e);
     else if (is_blank(e) && !is_needed)

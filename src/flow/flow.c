@@ -76,6 +76,22 @@ static void note_health(struct flow *f, enum err err)
         f->stats.store_err = err;
 }
 
+static void take_answer(struct flow *f, struct ask *q)
+{
+    q->done(f, q);
+    if (!q->is_kept)
+        ask_free(q);
+}
+
+/* A node that was silent may be finished and forgotten: what it sends and answers now nobody would
+ * finish after it. So its commits wait until it is heard again. */
+static void take_unheard(struct flow *f)
+{
+    struct link *k;
+    while (flow_is_heard(f) && (k = list_take(&f->unheard)) != NULL)
+        take_answer(f, LINK_OWNER(k, struct ask, link));
+}
+
 static void collect(struct flow *f)
 {
     struct store_request *done[COMPLETIONS_PER_CALL];
@@ -86,11 +102,13 @@ static void collect(struct flow *f)
             struct ask *q = done[k]->owner;
             list_remove(&f->asks, &q->link);
             note_health(f, q->r.err);
-            q->done(f, q);
-            if (!q->is_kept)
-                ask_free(q);
+            if (q->r.op == STORE_COMMIT && !flow_is_heard(f))
+                list_append(&f->unheard, &q->link);
+            else
+                take_answer(f, q);
         }
     } while (count == COMPLETIONS_PER_CALL);
+    take_unheard(f);
 }
 
 /* --- opening and starting --- */
@@ -137,10 +155,19 @@ enum err flow_open(const struct flow_config *config, struct flow **out)
     map_init(&f->places, flow_random(f));
     map_init(&f->access.keys, flow_random(f));
     heap_init(&f->wakes);
-    struct list *const lists[] = {&f->applies,       &f->run,        &f->lru,
-                                  &f->dirty,         &f->asks,       &f->sys_pending,
-                                  &f->flush_waiters, &f->spare_asks, &f->spare_arrivals,
-                                  &f->committing,    &f->unsent,     &f->template_arrivals,
+    struct list *const lists[] = {&f->applies,
+                                  &f->run,
+                                  &f->lru,
+                                  &f->dirty,
+                                  &f->asks,
+                                  &f->unheard,
+                                  &f->sys_pending,
+                                  &f->flush_waiters,
+                                  &f->spare_asks,
+                                  &f->spare_arrivals,
+                                  &f->committing,
+                                  &f->unsent,
+                                  &f->template_arrivals,
                                   &f->template_loads};
     for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
         list_init(lists[k]);
@@ -292,7 +319,8 @@ void flow_start(struct flow *f, int64_t now_ms)
 static void run_entries(struct flow *f)
 {
     struct link *k;
-    for (size_t left = f->run.count; left > 0 && (k = list_take(&f->run)) != NULL; left--) {
+    size_t left = flow_is_heard(f) ? f->run.count : 0;
+    for (; left > 0 && (k = list_take(&f->run)) != NULL; left--) {
         struct entry *e = LINK_OWNER(k, struct entry, run);
         if (e->state == ENTRY_IDLE && e->i != NULL)
             scheduler_run(f, e);
@@ -322,7 +350,8 @@ int64_t flow_next(const struct flow *f)
     int64_t at_ms = time_min(supervisor_next(f), cluster_next(f));
     at_ms = time_min(at_ms, time_min(moved_next(f), access_due(f)));
     at_ms = time_min(at_ms, unsent_next(f));
-    bool has_work = list_first(&f->run) != NULL || catalog_has_work(f) ||
+    bool can_run = list_first(&f->run) != NULL && flow_is_heard(f);
+    bool has_work = can_run || catalog_has_work(f) ||
                     (list_first(&f->sys_pending) != NULL && !f->is_sys_committing);
     if (f->state == FLOW_STARTING)
         return cluster_next(f);
@@ -337,7 +366,7 @@ void flow_drain(struct flow *f)
 
 bool flow_is_idle(const struct flow *f)
 {
-    return list_first(&f->asks) == NULL && supervisor_is_idle(f) && f->arrivals_in_flight == 0 &&
+    return list_first(&f->asks) == NULL && list_first(&f->unheard) == NULL && supervisor_is_idle(f) && f->arrivals_in_flight == 0 &&
            !f->is_applying && cluster_has_left(f);
 }
 
@@ -364,12 +393,10 @@ static void drop_visits(struct flow *f, struct list *l)
 static void drop_asks(struct flow *f)
 {
     struct link *k;
-    while ((k = list_take(&f->asks)) != NULL) {
+    while ((k = list_take(&f->asks)) != NULL || (k = list_take(&f->unheard)) != NULL) {
         struct ask *q = LINK_OWNER(k, struct ask, link);
         q->r.err = ERR_CLOSING;
-        q->done(f, q);
-        if (!q->is_kept)
-            ask_free(q);
+        take_answer(f, q);
     }
 }
 

@@ -3,7 +3,8 @@
  * - flow.c: opens, starts, drives, ends; arrive.c: events in, which instance is meant
  * - catalog.c: templates in memory; entry.c, load.c: the cache of instances
  * - scheduler.c: step and commit; relay.c: after the commit, tell everybody
- * - unsent.c: messages that may not be out; supervisor.c: due wake-ups, rows behind; sys.c: arrivals that name no instance
+ * - unsent.c: messages that may not be out; supervisor.c: due wake-ups, rows behind; sys.c:
+ * arrivals that name no instance
  * - cluster.c: other nodes at the same store, and the work of one that died
  * - access.c: access keys; messages.c: what the queue asks; apart.c: values stored apart
  * - query*.c: reads */
@@ -214,6 +215,7 @@ struct flow {
 
     uint64_t arrivals_in_flight;
     struct list asks;                       /* in flight */
+    struct list unheard; /* answered commits, until the others see that this node lives */
     struct list spare_asks, spare_arrivals; /* with memory that is used again */
     struct flow_stats stats;
 };
@@ -367,6 +369,7 @@ int64_t cluster_next(const struct flow *f);
 /* Whether, of all the living, this node is the one for a thing. */
 bool cluster_is_mine(const struct flow *f, struct slice thing);
 bool cluster_has_peers(const struct flow *f); /* other nodes that live */
+bool cluster_is_living(const struct flow *f, struct slice node);
 bool cluster_has_left(const struct flow *f);  /* draining: the others know */
 void cluster_drop(struct flow *f);
 

@@ -145,6 +145,25 @@ static bool is_own(const struct flow *f, struct slice node)
     return slice_eq(node, f->config.node);
 }
 
+static bool is_orphan(const struct flow *f, const struct store_record *r)
+{
+    return f->is_shared && !cluster_is_living(f, r->node);
+}
+
+/* What the row lacks and a node appended that lives no more may have come after that node's work
+ * was finished: its messages are anybody's to send. */
+static bool take_orphans(struct flow *f, struct entry *e, const struct store_request *r)
+{
+    bool is_any = false;
+    for (uint32_t k = 0; k < r->record_count; k++) {
+        if (!is_orphan(f, &r->records[k]))
+            continue;
+        unsent_keep(f, e, r->records[k].at_ms, f->last_pos + 1);
+        is_any = true;
+    }
+    return is_any;
+}
+
 /* Whose the instance is, and whether its row must be written: a row that lacks what another node
  * appended is that node's to write, while it lives. */
 static void take_owner(struct flow *f, struct entry *e, const struct store_request *r)
@@ -189,6 +208,8 @@ static enum err build(struct flow *f, struct entry *e, struct ask *load,
     e->has_ready_rows = true; /* there may be some */
     e->fresh_bytes = e->arena.used_bytes;
     take_owner(f, e, &load->r);
+    if (take_orphans(f, e, &load->r))
+        supervisor_dirty(f, e, load->r.records[0].pos);
     return ERR_NONE;
 }
 
@@ -246,10 +267,11 @@ void entry_load(struct flow *f, struct entry *e)
 
 /* --- what other nodes appended --- */
 
-static bool is_next(const struct entry *e, const struct store_request *r)
+/* What a node left behind is read with the row, which tells whether it was finished. */
+static bool is_next(const struct flow *f, const struct entry *e, const struct store_request *r)
 {
     for (uint32_t k = 0; k < r->record_count; k++)
-        if (r->records[k].seq != e->i->seq + 1 + k)
+        if (r->records[k].seq != e->i->seq + 1 + k || is_orphan(f, &r->records[k]))
             return false;
     return true;
 }
@@ -285,7 +307,7 @@ static void news_read(struct flow *f, struct ask *q)
     e->is_in_conflict = false;
     if (err == ERR_NONE)
         err = apart_refs(&q->arena, &q->r, &refs);
-    bool is_whole = err != ERR_NONE || refs.count > 0 || !is_next(e, &q->r) ||
+    bool is_whole = err != ERR_NONE || refs.count > 0 || !is_next(f, e, &q->r) ||
                     (is_in_conflict && q->r.record_count == 0);
     if (is_whole || !fold_on(f, e, &q->r)) {
         entry_load(f, e); /* by the long way */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define FIFO_EVENTS QUEUE_EVENTS ".fifo"
+#define SOON_MS 5000
 
 static struct queue_sqs *sqs_of(const struct queue *base)
 {
@@ -67,8 +68,9 @@ static void health(const struct queue *base, struct queue_health *out)
     const struct queue_sqs *q = sqs_of(base);
     *out = (struct queue_health){.problem = text_of(q->credentials.error),
                                  .unsent = q->messages.count,
-                                 .oldest_unsent_at_ms = oldest_unsent(q),
-                                 .in_hand = q->events_in_hand};
+                                 .oldest_unsent_at_ms = oldest_unsent(q)};
+    for (size_t k = 0; k < q->event_queue_count; k++)
+        out->in_hand += q->event_queues[k]->events->in_hand.count;
     for (size_t k = 0; k < FAR_ACTION_COUNT; k++)
         out->requests += q->calls_made[k];
     for (size_t k = 0; k < q->name_count; k++) {
@@ -278,10 +280,21 @@ void queue_sqs_drain(struct queue_sqs *q)
     far_take_drain(q);
 }
 
+/* Whether something that is unsent may still go out in the time that a stop has. */
+static bool can_send_soon(const struct queue_sqs *q)
+{
+    if (!far_call_is_possible(q))
+        return q->messages.count > 0 && q->credentials.failures == 0;
+    for (size_t k = 0; k < q->name_count; k++)
+        if (q->names[k]->unsent > 0 && q->names[k]->retry_at_ms < q->now_ms + SOON_MS)
+            return true;
+    return false;
+}
+
 bool queue_sqs_is_idle(const struct queue_sqs *q)
 {
     for (size_t k = 0; k < q->event_queue_count; k++)
         if (!far_receive_is_idle(q->event_queues[k]))
             return false;
-    return q->is_draining && q->messages.count == 0 && q->sends == 0 && q->requests.count == 0;
+    return q->is_draining && q->sends == 0 && q->requests.count == 0 && !can_send_soon(q);
 }

@@ -78,7 +78,7 @@ int64_t queue_sqs_next(const struct queue_sqs *q); /* when to call it again; TIM
 
 /* Receives nothing more and gives back what has no verdict. What is unsent is sent on. */
 void queue_sqs_drain(struct queue_sqs *q);
-/* Draining, and nothing is left to send, delete or give back. */
+/* Draining, and nothing is left to delete, to give back, or to send as far as that can be. */
 bool queue_sqs_is_idle(const struct queue_sqs *q);
 void queue_sqs_close(struct queue_sqs *q);
 

@@ -119,15 +119,17 @@ static void correct(struct queue_sqs *q, const struct far_call *c)
 {
     int64_t at_ms;
     if (read_date(c->exchange->date, &at_ms)) {
-        int64_t off_ms = at_ms - (c->began_at_ms + q->skew_ms);
+        int64_t off_ms = at_ms - (c->began_at_ms + c->skew_ms);
         if (off_ms > SKEW_LEAST_MS || off_ms < -SKEW_LEAST_MS) {
+            if (q->skew_ms != c->skew_ms)
+                return; /* corrected since it was signed */
             q->skew_ms = at_ms - c->began_at_ms;
             far_say(q, true, "the clocks of this machine and of Amazon SQS are %lld s apart",
                     (long long)(q->skew_ms / 1000));
             return;
         }
     }
-    far_credentials_refuse(q);
+    far_credentials_refuse(q, c->serial);
 }
 
 static void read_error(struct far_call *c, yyjson_val *root)
@@ -291,7 +293,9 @@ struct far_call *far_call_begin(struct queue_sqs *q, const struct far_ask *ask)
                            .queue = ask->queue,
                            .done = ask->done,
                            .context = ask->context,
-                           .began_at_ms = q->now_ms};
+                           .began_at_ms = q->now_ms,
+                           .skew_ms = q->skew_ms,
+                           .serial = q->credentials.serial};
     c->exchange = far_http_make(&q->http);
     if (c->exchange == NULL || !begin(q, c, ask)) {
         if (c->exchange != NULL)

@@ -82,7 +82,9 @@ static void take(struct queue_sqs *q, enum far_source source, const struct far_k
         int64_t early_ms = keys->expires_at_ms - EARLY_MS, least_ms = time_add(q->now_ms, 60000);
         c->ask_at_ms = early_ms > least_ms ? early_ms : least_ms;
     }
-    if (c->failures == 0)
+    c->failures = 0;
+    c->serial++;
+    if (c->refusals == 0)
         c->error[0] = '\0';
 }
 
@@ -342,27 +344,28 @@ int64_t far_credentials_next(const struct queue_sqs *q)
     return q->credentials.is_asking ? TIME_NEVER : q->credentials.ask_at_ms;
 }
 
-void far_credentials_refuse(struct queue_sqs *q)
+void far_credentials_refuse(struct queue_sqs *q, uint64_t serial)
 {
     struct far_credentials *c = &q->credentials;
-    if (!c->is_known)
+    if (!c->is_known || c->serial != serial)
         return; /* several calls were on their way */
     forget(c);
-    explain(c, "Amazon SQS does not take these credentials");
-    if (c->failures == 1)
-        far_say(q, true, "Amazon SQS does not take the credentials");
-    int64_t wait_ms = c->failures == 0 ? 0 : far_backoff_ms(q, FAR_SLOWER, c->failures + 1);
-    c->failures++;
+    explain(c, "Amazon SQS does not take the credentials");
+    if (c->refusals == 1) /* once may be for their age */
+        far_say(q, true, "%s", c->error);
+    int64_t wait_ms = c->refusals == 0 ? 0 : far_backoff_ms(q, FAR_SLOWER, c->refusals + 1);
+    c->refusals++;
     c->ask_at_ms = time_add(q->now_ms, wait_ms);
 }
 
 void far_credentials_accept(struct queue_sqs *q)
 {
     struct far_credentials *c = &q->credentials;
-    if (c->failures > 1)
+    if (c->refusals > 1)
         far_say(q, false, "Amazon SQS takes the credentials");
-    c->failures = 0;
-    c->error[0] = '\0';
+    if (c->refusals > 0 && c->failures == 0)
+        c->error[0] = '\0';
+    c->refusals = 0;
 }
 
 void far_credentials_close(struct queue_sqs *q)

@@ -8,6 +8,7 @@
 
 #define REQUESTS_MAX 8
 #define FAILURES_MAX 5
+#define NO_MEMORY_MS 1000
 #define HIDE_AGAIN_MS (FAR_EVENT_HIDDEN_S * 1000 / 2)
 
 struct ending { /* from its gathering to its answer */
@@ -140,14 +141,16 @@ static bool delete_some(struct queue_sqs *q, struct far_queue *w)
                           .from = b,
                           .done = deleted,
                           .context = b};
-    if (b == NULL)
+    if (b == NULL) {
+        s->delete_at_ms = time_add(q->now_ms, NO_MEMORY_MS);
         return false;
+    }
     while (b->count < QUEUE_BATCH_MAX && list_first(&s->ending) != NULL)
         b->events[b->count++] = LINK_OWNER(list_take(&s->ending), struct far_event, link);
     if (far_call_begin(q, &ask) == NULL) {
         for (uint32_t k = 0; k < b->count; k++)
             list_append(&s->ending, &b->events[k]->link);
-        s->delete_at_ms = time_add(q->now_ms, far_backoff_ms(q, FAR_AGAIN, 1));
+        s->delete_at_ms = time_add(q->now_ms, NO_MEMORY_MS);
         free(b);
         return false;
     }

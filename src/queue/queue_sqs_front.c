@@ -227,7 +227,7 @@ static void run(struct queue_sqs *q, struct far_request *r)
         r->action == FAR_CREATE ? far_call_is_possible(q) : far_queue_is_ready(q, r->queue);
     if (is_ready)
         begin(q, r);
-    else if (r->queue->error[0] != '\0')
+    else if (r->queue->error[0] != '\0' && r->queue->retry_at_ms >= r->give_up_at_ms)
         finish(r, ERR_REFUSED, slice_of(r->queue->error));
     else if (q->now_ms >= r->give_up_at_ms || q->is_draining)
         finish(r, ERR_OVERLOAD, SLICE("Amazon SQS does not answer"));
@@ -249,10 +249,10 @@ int64_t far_front_next(const struct queue_sqs *q)
     for (const struct link *k = list_first(&q->requests); k != NULL;
          k = list_after(&q->requests, k)) {
         const struct far_request *r = LINK_OWNER(k, const struct far_request, link);
+        bool can_begin =
+            far_call_is_possible(q) && r->queue->url != NULL && q->now_ms >= r->queue->retry_at_ms;
         if (r->call == NULL)
-            at_ms = time_min(at_ms, far_call_is_possible(q) && r->queue->url != NULL
-                                        ? q->now_ms
-                                        : r->give_up_at_ms);
+            at_ms = time_min(at_ms, can_begin ? q->now_ms : r->give_up_at_ms);
     }
     return at_ms;
 }

@@ -133,7 +133,9 @@ struct far_credentials {
     struct far_keys keys;
     enum far_source source;
     bool is_known, is_asking;
-    unsigned failures;
+    unsigned failures;           /* to get any, in a row */
+    unsigned refusals;           /* by Amazon SQS, in a row */
+    uint64_t serial;             /* which ones they are */
     int64_t ask_at_ms;           /* not before; TIME_NEVER: they do not end */
     char token[1024], role[256]; /* of the metadata service, while asking */
     char error[FAR_ERROR_BYTES_MAX];
@@ -142,8 +144,8 @@ struct far_credentials {
 void far_credentials_open(struct queue_sqs *q);
 void far_credentials_round(struct queue_sqs *q);
 int64_t far_credentials_next(const struct queue_sqs *q);
-/* Amazon SQS did not take them: they are asked for again, later and later. */
-void far_credentials_refuse(struct queue_sqs *q);
+/* Amazon SQS did not take those: they are asked for again, later and later. */
+void far_credentials_refuse(struct queue_sqs *q, uint64_t serial);
 void far_credentials_accept(struct queue_sqs *q);
 void far_credentials_close(struct queue_sqs *q);
 
@@ -186,7 +188,8 @@ struct far_call {
     enum far_outcome outcome;
     struct slice code, message; /* of an error */
     yyjson_val *answer;         /* an object, where FAR_OK */
-    int64_t began_at_ms;
+    int64_t began_at_ms, skew_ms;
+    uint64_t serial; /* of the credentials that signed it */
 };
 
 const char *far_call_name(enum far_action action);

@@ -318,6 +318,7 @@ static bool is_address(struct queue_sqs *q, struct far_queue *w)
         return true;
     if (w->error[0] == '\0') {
         (void)snprintf(w->error, sizeof w->error, "its URL is not one of Amazon SQS");
+        w->retry_at_ms = TIME_NEVER;
         far_say(q, true, "queue %.*s: %s", SLICE_ARG(w->text), w->error);
     }
     return false;

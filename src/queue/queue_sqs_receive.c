@@ -10,6 +10,7 @@
 
 #define HIDE_AGAIN_MS (FAR_EVENT_HIDDEN_S * 1000 / 2)
 #define PAUSE_MS 1000 /* after the engine had no room */
+#define ODD_BACK_S 30 /* one that the engine cannot decide, though others it can */
 
 enum err far_receive_open(struct queue_sqs *q, struct slice name, bool is_optional)
 {
@@ -97,10 +98,14 @@ static void work(struct queue_sqs *q, struct far_event *e)
 static void give_back(struct queue_sqs *q, struct far_event *e, enum err err)
 {
     struct far_events *s = e->queue->events;
-    int64_t after_s = err == ERR_CLOSING ? 0 : 1 + (int64_t)(far_random(q) % 3);
+    int64_t after_s = 1 + (int64_t)(far_random(q) % 3);
     struct far_event *younger;
-    if (err != ERR_CLOSING)
+    if (err == ERR_CLOSING)
+        after_s = 0;
+    else if (err_is_retryable(err))
         s->receive_at_ms = time_add(q->now_ms, PAUSE_MS);
+    else
+        after_s = ODD_BACK_S;
     while ((younger = find_younger(e)) != NULL)
         far_delete_give_back(q, younger, after_s);
     far_delete_give_back(q, e, after_s);

@@ -137,10 +137,10 @@ static void back(struct queue_sqs *q, struct far_message *m, int64_t wait_ms)
 }
 
 /* In the order they were in, before the others. */
-static void back_all(struct queue_sqs *q, struct batch *b)
+static void back_all(struct queue_sqs *q, struct batch *b, int64_t wait_ms)
 {
     for (uint32_t k = b->count; k > 0; k--)
-        back(q, b->messages[k - 1], 0);
+        back(q, b->messages[k - 1], wait_ms);
 }
 
 static int index_of(yyjson_val *entry, const struct batch *b)
@@ -205,7 +205,7 @@ static void mark_rest(struct queue_sqs *q, struct batch *b)
 static void fail(struct queue_sqs *q, struct far_call *c, struct batch *b)
 {
     struct far_queue *w = c->queue;
-    back_all(q, b);
+    back_all(q, b, 0);
     if (c->outcome == FAR_NO_QUEUE)
         far_queue_forget_url(w);
     if (c->outcome == FAR_TOO_LONG && w->batch_bytes_max > FAR_OLD_BATCH_BYTES_MAX)
@@ -270,7 +270,7 @@ static bool send_batch(struct queue_sqs *q, struct far_queue *w)
     struct far_ask ask = {
         .action = FAR_SEND, .queue = w, .fill = fill, .from = b, .done = sent, .context = b};
     if (far_call_begin(q, &ask) == NULL) {
-        back_all(q, b);
+        back_all(q, b, TEXT_AGAIN_MS);
         free(b);
         return false;
     }

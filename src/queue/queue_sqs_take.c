@@ -239,10 +239,10 @@ static bool read_all(struct far_take *t, yyjson_val *messages)
 static void received(struct queue_sqs *q, struct far_call *c)
 {
     struct far_take *t = c->context;
+    (void)q;
     t->call = NULL;
     t->is_answered = true;
     if (c->outcome == FAR_OK) {
-        far_queue_works(q, t->queue);
         if (read_all(t, json_get(c->answer, "Messages")))
             ask_texts(t);
         else
@@ -250,8 +250,8 @@ static void received(struct queue_sqs *q, struct far_call *c)
         return;
     }
     if (c->outcome == FAR_NO_QUEUE)
-        far_queue_forget_url(t->queue);
-    far_queue_fail(q, t->queue, c);
+        far_queue_forget_url(
+            t->queue); /* sending goes on as it was: what it may is another matter */
     end(t, c->outcome == FAR_NO_QUEUE ? ERR_UNKNOWN_QUEUE : ERR_OVERLOAD, NULL, 0);
 }
 

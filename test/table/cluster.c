@@ -380,55 +380,6 @@ static void find_outcome(struct table_case *c, const struct event *e)
     list_replayed(c);
 }
 
-/* --- messages --- */
-
-struct reading {
-    bool is_here;
-    enum err err;
-    struct slice json;
-    struct arena *arena;
-};
-
-static void take_message(void *context, enum err err, struct slice json)
-{
-    struct reading *r = context;
-    *r = (struct reading){true, err, slice_copy(r->arena, json), r->arena};
-}
-
-static bool names_offer(struct table_case *c, const struct offer *o, struct slice json)
-{
-    struct nodes *n = &c->cluster->nodes;
-    const struct flow *other = n->node[(o->node + 1) % NODES].flow;
-    struct token t;
-    yyjson_val *root;
-    return json_read(c->arena, json, MESSAGE_BYTES_MAX, JSON_DEPTH_MAX, NULL, &root) == ERR_NONE &&
-           token_decode(c->arena, flow_token_keys(other), json_get_text(root, "token"), &t) &&
-           slice_eq(t.instance, o->instance) && slice_eq(t.task, o->task) &&
-           t.generation == o->generation && t.attempt == o->attempt;
-}
-
-/* The node that offers a message has its text, with a token that the others understand. One that
- * exists no more has none. */
-static void read_messages(struct table_case *c)
-{
-    struct nodes *n = &c->cluster->nodes;
-    for (size_t k = 0; k < n->offer_count; k++) {
-        struct offer *o = &n->offers[k];
-        struct reading r = {.arena = c->arena};
-        struct queue_message m = {.instance = o->instance, .task = o->task};
-        if (o->is_read)
-            continue;
-        o->is_read = true;
-        m.generation = o->generation;
-        m.attempt = o->attempt;
-        flow_message(n->node[o->node].flow, &m, take_message, &r);
-        nodes_drive(n, o->node, &r.is_here);
-        bool is_gone = r.is_here && r.err == ERR_NOT_FOUND;
-        if (!is_gone && (!r.is_here || r.err != ERR_NONE || !names_offer(c, o, r.json)))
-            table_fail(c, "its message has no text:", o->task);
-    }
-}
-
 /* --- a line --- */
 
 static void take(struct table_case *c, struct event *e, int64_t at_ms)
@@ -444,7 +395,9 @@ static void take(struct table_case *c, struct event *e, int64_t at_ms)
     if (l->nodes.is_stuck)
         table_fail(c, "the nodes do not come to rest", SLICE_NONE);
     find_outcome(c, e);
-    read_messages(c);
+    struct slice textless = nodes_read_messages(&l->nodes, c->arena);
+    if (textless.at != NULL)
+        table_fail(c, "its message has no text:", textless);
 }
 
 /* --- the end of a case --- */
@@ -464,10 +417,10 @@ static void verify(struct table_case *c)
 {
     struct cluster *l = c->cluster;
     unsigned node = ++l->turn % NODES;
-    struct reading r = {.arena = c->arena};
+    struct nodes_reading r = {.arena = c->arena};
     struct flow_query q = {.what = FLOW_VERIFY, .id = l->id};
     yyjson_val *root;
-    flow_read(l->nodes.node[node].flow, &q, take_message, &r);
+    flow_read(l->nodes.node[node].flow, &q, nodes_take_json, &r);
     nodes_rest(&l->nodes, node);
     if (!r.is_here || r.err != ERR_NONE ||
         json_read(c->arena, r.json, WORK_BYTES_MAX, JSON_DEPTH_MAX, NULL, &root) != ERR_NONE ||

@@ -2,6 +2,8 @@
  * each its own answers, and a queue that lies outside and only takes notes. */
 #include "nodes.h"
 
+#include "base/json.h"
+
 #include <assert.h>
 #include <poll.h>
 #include <stdio.h>
@@ -260,4 +262,45 @@ enum err nodes_ask(struct nodes *n, struct store_request *r)
     }
     assert(done == r);
     return r->err;
+}
+
+/* --- messages --- */
+
+void nodes_take_json(void *context, enum err err, struct slice json)
+{
+    struct nodes_reading *r = context;
+    *r = (struct nodes_reading){true, err, slice_copy(r->arena, json), r->arena};
+}
+
+static bool names_offer(const struct nodes *n, struct arena *a, const struct offer *o,
+                        struct slice json)
+{
+    const struct flow *other = n->node[(o->node + 1) % NODES].flow;
+    struct token t;
+    yyjson_val *root;
+    return json_read(a, json, MESSAGE_BYTES_MAX, JSON_DEPTH_MAX, NULL, &root) == ERR_NONE &&
+           token_decode(a, flow_token_keys(other), json_get_text(root, "token"), &t) &&
+           slice_eq(t.instance, o->instance) && slice_eq(t.task, o->task) &&
+           t.generation == o->generation && t.attempt == o->attempt;
+}
+
+struct slice nodes_read_messages(struct nodes *n, struct arena *a)
+{
+    struct slice wrong = SLICE_NONE;
+    for (size_t k = 0; k < n->offer_count; k++) {
+        struct offer *o = &n->offers[k];
+        struct nodes_reading r = {.arena = a};
+        struct queue_message m = {.instance = o->instance, .task = o->task};
+        if (o->is_read)
+            continue;
+        o->is_read = true;
+        m.generation = o->generation;
+        m.attempt = o->attempt;
+        flow_message(n->node[o->node].flow, &m, nodes_take_json, &r);
+        nodes_drive(n, o->node, &r.is_here);
+        bool is_gone = r.is_here && r.err == ERR_NOT_FOUND;
+        if (!is_gone && (!r.is_here || r.err != ERR_NONE || !names_offer(n, a, o, r.json)))
+            wrong = o->task;
+    }
+    return wrong;
 }

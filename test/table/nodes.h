@@ -56,6 +56,18 @@ void nodes_drive(struct nodes *n, unsigned node, const bool *is_done);
 void nodes_rest(struct nodes *n, unsigned first);
 /* When the first of them wants a round. */
 int64_t nodes_next(const struct nodes *n);
+/* What a read or a message's text comes to; the text is copied into the arena. */
+struct nodes_reading {
+    bool is_here;
+    enum err err;
+    struct slice json;
+    struct arena *arena;
+};
+flow_read_reply nodes_take_json;
+/* Asks for the text of every offered message that was not asked for yet. The node that offers one
+ * has its text, with a token that the others understand; one that exists no more has none. Gives
+ * the task of a message where that is not so; absent: none. */
+struct slice nodes_read_messages(struct nodes *n, struct arena *a);
 /* All write what they have and go. */
 void nodes_leave(struct nodes *n);
 void nodes_close(struct nodes *n);
