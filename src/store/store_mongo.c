@@ -51,7 +51,7 @@ int64_t mongo_steady_ms(void)
 
 int64_t mongo_now_ms(const struct store_mongo *s)
 {
-    return read_ms(CLOCK_REALTIME) + atomic_load(&s->offset_ms);
+    return read_ms(CLOCK_BOOTTIME) + atomic_load(&s->offset_ms);
 }
 
 /* A position is the database's time in milliseconds, a number within it, and eight bits of the
@@ -78,10 +78,10 @@ static bool read_offset(struct lane *l, int64_t *offset_ms, int64_t *trip_ms)
     bson_t reply, *hello = BCON_NEW("hello", BCON_INT32(1));
     bson_error_t error;
     mongoc_read_prefs_t *primary = mongoc_read_prefs_new(MONGOC_READ_PRIMARY);
-    int64_t before = read_ms(CLOCK_REALTIME), steady = mongo_steady_ms();
+    int64_t before = read_ms(CLOCK_BOOTTIME);
     bool is_done =
         mongoc_client_command_simple(l->client, l->store->database, hello, primary, &reply, &error);
-    *trip_ms = mongo_steady_ms() - steady;
+    *trip_ms = read_ms(CLOCK_BOOTTIME) - before;
     if (is_done)
         *offset_ms = get_int(&reply, "localTime") - (before + *trip_ms / 2);
     bson_destroy(&reply);
@@ -123,7 +123,7 @@ bool mongo_wait(struct lane *l, int64_t until_ms, unsigned *tries)
     if (mongo_steady_ms() + ms >= until_ms)
         return false;
     ++*tries;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += ms % 1000 * 1000000;
     until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
@@ -410,6 +410,19 @@ static enum err open_all(struct store_mongo *s, const char *address, char *messa
     return err == ERR_NONE ? start_lanes(s) : err;
 }
 
+/* Waits end by the steady clock, whatever is done to the other. */
+static void init_waits(struct store_mongo *s)
+{
+    pthread_condattr_t steady;
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    for (int k = 0; k < LANE_KIND_COUNT; k++) {
+        pthread_cond_init(&s->wake[k], &steady);
+        list_init(&s->waiting[k]);
+    }
+    pthread_condattr_destroy(&steady);
+}
+
 enum err store_mongo_open(const char *address, const char *node, struct store **out,
                           char message[STORE_MONGO_MESSAGE_BYTES])
 {
@@ -424,10 +437,7 @@ enum err store_mongo_open(const char *address, const char *node, struct store **
     (void)snprintf(s->node, sizeof s->node, "%s", node);
     pthread_mutex_init(&s->lock, NULL);
     list_init(&s->done);
-    for (int k = 0; k < LANE_KIND_COUNT; k++) {
-        pthread_cond_init(&s->wake[k], NULL);
-        list_init(&s->waiting[k]);
-    }
+    init_waits(s);
     for (int k = 0; k < LANES_MAX; k++) {
         s->lanes[k].store = s;
         s->lanes[k].kind = kinds[k];
