@@ -38,12 +38,17 @@ static const struct index indexes[] = {
 
 #define INDEX_COUNT (sizeof indexes / sizeof indexes[0])
 
+static mongoc_client_pool_t *pool_of(const struct lane *l)
+{
+    return l->kind == LANE_BEAT ? l->store->beat_pool : l->store->pool;
+}
+
 bool mongo_open_lane(struct lane *l)
 {
     struct store_mongo *s = l->store;
     mongoc_write_concern_t *w = mongoc_write_concern_new();
     mongoc_read_concern_t *read = mongoc_read_concern_new();
-    l->client = mongoc_client_pool_pop(s->pool);
+    l->client = mongoc_client_pool_pop(pool_of(l));
     mongoc_write_concern_set_wmajority(w, COMMIT_WAIT_MS / 2);
     mongoc_write_concern_set_journal(w, true);
     mongoc_read_concern_set_level(read, MONGOC_READ_CONCERN_LEVEL_MAJORITY);
@@ -65,7 +70,7 @@ void mongo_close_lane(struct lane *l)
         l->collections[k] = NULL;
     }
     if (l->client != NULL)
-        mongoc_client_pool_push(l->store->pool, l->client);
+        mongoc_client_pool_push(pool_of(l), l->client);
     l->client = NULL;
 }
 
