@@ -6,8 +6,6 @@
  * has a lane of its own, since a node that is only busy must not be taken for dead. */
 #include "store/store_mongo_int.h"
 
-#include "base/log.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
@@ -286,18 +284,11 @@ static enum err read_address(struct store_mongo *s, const char *address, mongoc_
     return ERR_INVALID;
 }
 
-static void forget_log(mongoc_log_level_t level, const char *domain, const char *text,
-                       void *context)
-{
-    (void)context;
-    if (level <= MONGOC_LOG_LEVEL_CRITICAL) /* it warns of what is tried again */
-        log_line(LOG_WARN, "mongo", "%s: %s", domain, text);
-}
-
+/* The library's log may quote an address: what must be told is told by errors. */
 static void init_library(void)
 {
     mongoc_init();
-    mongoc_log_set_handler(forget_log, NULL);
+    mongoc_log_set_handler(NULL, NULL);
 }
 
 static enum err start_lanes(struct store_mongo *s)
