@@ -4,6 +4,7 @@
 #include "store/store_mongo.h"
 
 #include <string.h>
+#include <time.h>
 
 static enum err try_open(struct rig *t, const char *address)
 {
@@ -105,9 +106,12 @@ CONTRACT(MONGODB, a_backup_is_the_databases_own_business)
 
 CONTRACT(MONGODB, the_time_is_the_servers)
 {
-    int64_t offset_ms = t->store->ops->offset_ms(t->store);
+    struct timespec steady, wall;
 
-    CHECK(offset_ms > -1000 && offset_ms < 1000); /* both run on one machine */
+    (void)clock_gettime(CLOCK_BOOTTIME, &steady);
+    (void)clock_gettime(CLOCK_REALTIME, &wall);
+    int64_t apart_s = steady.tv_sec + t->store->ops->offset_ms(t->store) / 1000 - wall.tv_sec;
+    CHECK(apart_s >= -2 && apart_s <= 2); /* both run on one machine */
 }
 
 CONTRACT(MONGODB, a_state_too_large_for_a_document_is_made_of_the_records)
