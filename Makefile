@@ -159,6 +159,7 @@ CHECK_NEEDS = $(CLANG_TREE) $(UNIT) $(TABLE) $(CONTRACT) $(FUZZ) $(PROGRAM) $(CH
 TABLE_RUN := $(if $(TABLE),"$(PYTHON) test/table/mongo.py")
 SIM_SECONDS := 120
 SIM_RUN := $(if $(SIM),"$(SIM) --seconds $(SIM_SECONDS)")
+MONGO_RUNS = $(call scripts,contract)
 E2E_RUNS = $(call scripts,e2e)
 CLUSTER_RUNS = $(call scripts,cluster)
 FUZZ_SECONDS := 60
@@ -195,7 +196,7 @@ test:
 	@$(MAKE) test-after-deps
 
 test-after-deps: $(CHECK_NEEDS) $(SIM)
-	@tools/run-tests.sh $(CHECK_RUNS) $(TABLE_RUN) $(SIM_RUN) $(E2E_RUNS) $(CLUSTER_RUNS)
+	@tools/run-tests.sh $(CHECK_RUNS) $(MONGO_RUNS) $(TABLE_RUN) $(SIM_RUN) $(E2E_RUNS) $(CLUSTER_RUNS)
 
 #? make sim        the simulator for two minutes; SEED=n runs one seed and tells all, SEEDS=n runs n
 sim: build/sim

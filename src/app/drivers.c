@@ -123,9 +123,12 @@ struct store *drivers_store(struct drivers *d)
     return &d->view;
 }
 
-int64_t drivers_offset_ms(const struct drivers *d)
+bool drivers_offset_ms(const struct drivers *d, int64_t *offset_ms)
 {
-    return d->store->ops->offset_ms == NULL ? 0 : d->store->ops->offset_ms(d->store);
+    if (d->store->ops->offset_ms == NULL)
+        return false;
+    *offset_ms = d->store->ops->offset_ms(d->store);
+    return true;
 }
 
 int drivers_wake_fd(const struct drivers *d)

@@ -23,8 +23,8 @@ struct drivers_config {
  * error does; a password is never in it. */
 enum err drivers_open(const struct drivers_config *config, struct drivers **out,
                       char message[DRIVERS_MESSAGE_BYTES]) MUST_USE;
-/* To be added to the wall clock for the store's time. */
-int64_t drivers_offset_ms(const struct drivers *d);
+/* To be added to the steady clock for the store's time. False: it has no time of its own. */
+bool drivers_offset_ms(const struct drivers *d, int64_t *offset_ms);
 struct store *drivers_store(struct drivers *d); /* the engine's view of the store */
 int drivers_wake_fd(const struct drivers *d);   /* readable when requests are finished; -1 */
 struct drivers_queue {

@@ -184,11 +184,18 @@ static bool is_over(struct serve *s)
     return true;
 }
 
+/* Not before the store is open: a time that was told from a clock that is ahead is not taken back.
+ */
+static int64_t read_clock(struct serve *s)
+{
+    s->clock.is_stores = drivers_offset_ms(s->drivers, &s->clock.offset_ms);
+    return s->clock.clock.read(&s->clock.clock);
+}
+
 static void run(struct serve *s)
 {
     for (;;) {
-        s->clock.offset_ms = drivers_offset_ms(s->drivers);
-        s->now_ms = s->clock.clock.read(&s->clock.clock);
+        s->now_ms = read_clock(s);
         drivers_set_time(s->drivers, s->now_ms);
         rest_set_time(s->rest, s->now_ms);
         take_signals(s);
@@ -348,8 +355,7 @@ static enum err open_all(struct serve *s)
         return ERR_IO;
     enum err e = open_store(s);
     if (e == ERR_NONE) {
-        s->clock.offset_ms = drivers_offset_ms(s->drivers);
-        s->now_ms = s->began_at_ms = s->clock.clock.read(&s->clock.clock);
+        s->now_ms = s->began_at_ms = read_clock(s);
         e = open_rest(s, seeds[0]);
     }
     if (e == ERR_NONE)
@@ -398,7 +404,6 @@ int cmd_serve(int argc, char **argv)
     raise_limits();
     log_open(s.config.least, s.config.log_json);
     clock_system_init(&s.clock);
-    s.now_ms = s.began_at_ms = s.clock.clock.read(&s.clock.clock);
     if (open_all(&s) == ERR_NONE) {
         flow_start(s.flow, s.now_ms);
         drivers_start(s.drivers);

@@ -298,8 +298,7 @@ static void leave(struct flow *f)
     bool is_quiet = list_first(&f->asks) == NULL && list_first(&f->unheard) == NULL &&
                     f->arrivals_in_flight == 0 && !f->is_applying &&
                     list_first(&f->applies) == NULL;
-    bool can_leave =
-        is_quiet && !c->is_leaving && supervisor_is_idle(f) && is_done_with_all(f);
+    bool can_leave = is_quiet && !c->is_leaving && supervisor_is_idle(f) && is_done_with_all(f);
     struct ask *q = can_leave ? ask_new(f, STORE_NODE_DROP, left) : NULL;
     if (q == NULL)
         return;

@@ -366,8 +366,9 @@ void flow_drain(struct flow *f)
 
 bool flow_is_idle(const struct flow *f)
 {
-    return list_first(&f->asks) == NULL && list_first(&f->unheard) == NULL && supervisor_is_idle(f) && f->arrivals_in_flight == 0 &&
-           !f->is_applying && cluster_has_left(f);
+    return list_first(&f->asks) == NULL && list_first(&f->unheard) == NULL &&
+           supervisor_is_idle(f) && f->arrivals_in_flight == 0 && !f->is_applying &&
+           cluster_has_left(f);
 }
 
 /* --- closing --- */

@@ -214,7 +214,7 @@ struct flow {
     struct list template_arrivals, template_loads; /* wait for the catalogue to be read again */
 
     uint64_t arrivals_in_flight;
-    struct list asks;                       /* in flight */
+    struct list asks;    /* in flight */
     struct list unheard; /* answered commits, until the others see that this node lives */
     struct list spare_asks, spare_arrivals; /* with memory that is used again */
     struct flow_stats stats;
@@ -370,7 +370,7 @@ int64_t cluster_next(const struct flow *f);
 bool cluster_is_mine(const struct flow *f, struct slice thing);
 bool cluster_has_peers(const struct flow *f); /* other nodes that live */
 bool cluster_is_living(const struct flow *f, struct slice node);
-bool cluster_has_left(const struct flow *f);  /* draining: the others know */
+bool cluster_has_left(const struct flow *f); /* draining: the others know */
 void cluster_drop(struct flow *f);
 
 /* messages.c */

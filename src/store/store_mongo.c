@@ -6,8 +6,6 @@
  * has a lane of its own, since a node that is only busy must not be taken for dead. */
 #include "store/store_mongo_int.h"
 
-#include "base/log.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
@@ -19,8 +17,8 @@
 #include <unistd.h>
 
 #define OFFSET_EVERY_MS 30000
-#define OFFSET_TRIES 5
 #define OPEN_WAIT_MS 10000
+#define BEAT_LIMIT_MS 2000
 
 static const enum lane_kind kinds[LANES_MAX] = {LANE_COMMIT, LANE_COMMIT, LANE_ROWS, LANE_WRITE,
                                                 LANE_READ,   LANE_READ,   LANE_READ, LANE_BEAT};
@@ -33,74 +31,6 @@ static struct store_request *request_of(struct link *k)
 static struct store_mongo *mongo_of(const struct store *s)
 {
     return (struct store_mongo *)(void *)(uintptr_t)s;
-}
-
-/* --- time and positions --- */
-
-static int64_t read_ms(clockid_t id)
-{
-    struct timespec t = {0};
-    (void)clock_gettime(id, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-int64_t mongo_steady_ms(void)
-{
-    return read_ms(CLOCK_MONOTONIC);
-}
-
-int64_t mongo_now_ms(const struct store_mongo *s)
-{
-    return read_ms(CLOCK_REALTIME) + atomic_load(&s->offset_ms);
-}
-
-/* A position is the database's time in milliseconds, a number within it, and eight bits of the
- * node's name, so that two nodes hardly ever give the same one. */
-static uint64_t take_pos(struct store_mongo *s, uint32_t count)
-{
-    uint64_t unit = (uint64_t)mongo_now_ms(s) << 12;
-    if (unit <= s->last_unit)
-        unit = s->last_unit + 1;
-    s->last_unit = unit + count - 1;
-    return unit * POS_UNIT + slice_hash(slice_of(s->node)) % POS_UNIT;
-}
-
-uint64_t mongo_take_pos(struct store_mongo *s, uint32_t count)
-{
-    pthread_mutex_lock(&s->lock);
-    uint64_t pos = take_pos(s, count);
-    pthread_mutex_unlock(&s->lock);
-    return pos;
-}
-
-static bool read_offset(struct lane *l, int64_t *offset_ms, int64_t *trip_ms)
-{
-    bson_t reply, *hello = BCON_NEW("hello", BCON_INT32(1));
-    bson_error_t error;
-    mongoc_read_prefs_t *primary = mongoc_read_prefs_new(MONGOC_READ_PRIMARY);
-    int64_t before = read_ms(CLOCK_REALTIME), steady = mongo_steady_ms();
-    bool is_done =
-        mongoc_client_command_simple(l->client, l->store->database, hello, primary, &reply, &error);
-    *trip_ms = mongo_steady_ms() - steady;
-    if (is_done)
-        *offset_ms = get_int(&reply, "localTime") - (before + *trip_ms / 2);
-    bson_destroy(&reply);
-    bson_destroy(hello);
-    mongoc_read_prefs_destroy(primary);
-    return is_done;
-}
-
-/* The shortest round trip says it best. */
-static bool measure_offset(struct lane *l)
-{
-    int64_t best_trip_ms = INT64_MAX, offset_ms, trip_ms;
-    for (int k = 0; k < OFFSET_TRIES; k++) {
-        if (!read_offset(l, &offset_ms, &trip_ms) || trip_ms >= best_trip_ms)
-            continue;
-        best_trip_ms = trip_ms;
-        atomic_store(&l->store->offset_ms, offset_ms);
-    }
-    return best_trip_ms != INT64_MAX;
 }
 
 /* --- lanes --- */
@@ -123,7 +53,7 @@ bool mongo_wait(struct lane *l, int64_t until_ms, unsigned *tries)
     if (mongo_steady_ms() + ms >= until_ms)
         return false;
     ++*tries;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += ms % 1000 * 1000000;
     until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
@@ -202,7 +132,7 @@ static void *run_lane(void *argument)
         serve(l, &batch);
         hand_back(l->store, &batch);
         if (l->kind == LANE_BEAT && mongo_steady_ms() >= measure_at_ms) {
-            (void)measure_offset(l); /* an old one is good enough */
+            (void)mongo_measure(l); /* an old one is good enough */
             measure_at_ms = mongo_steady_ms() + OFFSET_EVERY_MS;
         }
     }
@@ -244,7 +174,7 @@ static void submit(struct store *base, struct store_request *r)
     assert(r->op < STORE_OP_COUNT && r->arena != NULL);
     pthread_mutex_lock(&s->lock);
     if (r->op == STORE_NODE_PUT)
-        r->last_pos = take_pos(s, 1); /* commits submitted later come after it */
+        r->last_pos = mongo_mark_pos(s); /* commits submitted later come after it */
     list_append(&s->waiting[kind], &r->link);
     pthread_cond_signal(&s->wake[kind]);
     pthread_mutex_unlock(&s->lock);
@@ -289,6 +219,8 @@ static void close_store(struct store *base)
     }
     if (s->pool != NULL)
         mongoc_client_pool_destroy(s->pool);
+    if (s->beat_pool != NULL)
+        mongoc_client_pool_destroy(s->beat_pool);
     if (s->wake_fd >= 0)
         close(s->wake_fd);
     for (int k = 0; k < LANE_KIND_COUNT; k++)
@@ -330,6 +262,14 @@ static const char *find_weakness(const mongoc_uri_t *uri)
     return NULL;
 }
 
+/* A beat that hangs is given up in time for another one: the others wait for it. */
+static void limit_beats(mongoc_uri_t *uri)
+{
+    int32_t ms = mongoc_uri_get_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, BEAT_LIMIT_MS);
+    (void)mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS,
+                                         ms < BEAT_LIMIT_MS ? ms : BEAT_LIMIT_MS);
+}
+
 static enum err read_address(struct store_mongo *s, const char *address, mongoc_uri_t **out,
                              char *message)
 {
@@ -347,7 +287,8 @@ static enum err read_address(struct store_mongo *s, const char *address, mongoc_
     set_default(uri, MONGOC_URI_CONNECTTIMEOUTMS, 3000);
     set_default(uri, MONGOC_URI_SOCKETTIMEOUTMS, 10000);
     set_default(uri, MONGOC_URI_HEARTBEATFREQUENCYMS, 1000);
-    (void)mongoc_uri_set_appname(uri, "swm");
+    if (!mongoc_uri_has_option(uri, MONGOC_URI_APPNAME))
+        (void)mongoc_uri_set_appname(uri, "swm");
     *out = uri;
     if (weak == NULL)
         return ERR_NONE;
@@ -356,18 +297,11 @@ static enum err read_address(struct store_mongo *s, const char *address, mongoc_
     return ERR_INVALID;
 }
 
-static void forget_log(mongoc_log_level_t level, const char *domain, const char *text,
-                       void *context)
-{
-    (void)context;
-    if (level <= MONGOC_LOG_LEVEL_WARNING)
-        log_line(LOG_WARN, "mongo", "%s: %s", domain, text);
-}
-
+/* The library's log may quote an address: what must be told is told by errors. */
 static void init_library(void)
 {
     mongoc_init();
-    mongoc_log_set_handler(forget_log, NULL);
+    mongoc_log_set_handler(NULL, NULL);
 }
 
 static enum err start_lanes(struct store_mongo *s)
@@ -389,6 +323,20 @@ static enum err start_lanes(struct store_mongo *s)
     return err;
 }
 
+/* A router in front of replica sets does as well. */
+static bool is_replicated(struct lane *l)
+{
+    bson_t reply, *hello = BCON_NEW("hello", BCON_INT32(1));
+    bson_iter_t it;
+    bool is_done =
+        mongoc_client_command_simple(l->client, l->store->database, hello, NULL, &reply, NULL);
+    bool is = !is_done || bson_iter_init_find(&it, &reply, "setName") ||
+              bson_iter_init_find(&it, &reply, "msg");
+    bson_destroy(&reply);
+    bson_destroy(hello);
+    return is;
+}
+
 static enum err open_all(struct store_mongo *s, const char *address, char *message)
 {
     mongoc_uri_t *uri = NULL;
@@ -397,7 +345,9 @@ static enum err open_all(struct store_mongo *s, const char *address, char *messa
     enum err err = read_address(s, address, &uri, message);
     if (err == ERR_NONE) {
         s->pool = mongoc_client_pool_new_with_error(uri, &error);
-        if (s->pool == NULL) {
+        limit_beats(uri);
+        s->beat_pool = mongoc_client_pool_new_with_error(uri, &error);
+        if (s->pool == NULL || s->beat_pool == NULL) {
             (void)snprintf(message, STORE_MONGO_MESSAGE_BYTES, "--store: %.480s", error.message);
             err = ERR_INVALID;
         }
@@ -410,7 +360,7 @@ static enum err open_all(struct store_mongo *s, const char *address, char *messa
     int64_t until_ms = mongo_steady_ms() + OPEN_WAIT_MS;
     if (!mongo_open_lane(&s->lanes[0]))
         return ERR_MEMORY;
-    while (!measure_offset(&s->lanes[0])) {
+    while (!mongo_measure(&s->lanes[0])) {
         if (mongo_wait(&s->lanes[0], until_ms, &tries))
             continue;
         (void)snprintf(message, STORE_MONGO_MESSAGE_BYTES,
@@ -419,8 +369,27 @@ static enum err open_all(struct store_mongo *s, const char *address, char *messa
                        OPEN_WAIT_MS / 1000);
         return ERR_STORE;
     }
+    if (!is_replicated(&s->lanes[0])) {
+        (void)snprintf(message, STORE_MONGO_MESSAGE_BYTES,
+                       "--store: this MongoDB is no member of a replica set, so nothing it says is "
+                       "a majority's; start it with --replSet, one member is enough");
+        return ERR_STORE;
+    }
     err = mongo_check_schema(&s->lanes[0], message);
     return err == ERR_NONE ? start_lanes(s) : err;
+}
+
+/* Waits end by the steady clock, whatever is done to the other. */
+static void init_waits(struct store_mongo *s)
+{
+    pthread_condattr_t steady;
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    for (int k = 0; k < LANE_KIND_COUNT; k++) {
+        pthread_cond_init(&s->wake[k], &steady);
+        list_init(&s->waiting[k]);
+    }
+    pthread_condattr_destroy(&steady);
 }
 
 enum err store_mongo_open(const char *address, const char *node, struct store **out,
@@ -437,13 +406,11 @@ enum err store_mongo_open(const char *address, const char *node, struct store **
     (void)snprintf(s->node, sizeof s->node, "%s", node);
     pthread_mutex_init(&s->lock, NULL);
     list_init(&s->done);
-    for (int k = 0; k < LANE_KIND_COUNT; k++) {
-        pthread_cond_init(&s->wake[k], NULL);
-        list_init(&s->waiting[k]);
-    }
+    init_waits(s);
     for (int k = 0; k < LANES_MAX; k++) {
         s->lanes[k].store = s;
         s->lanes[k].kind = kinds[k];
+        s->lanes[k].oldest_pos = UINT64_MAX;
     }
     s->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     enum err err = s->wake_fd < 0 ? ERR_IO : open_all(s, address, message);

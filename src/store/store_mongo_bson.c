@@ -97,6 +97,7 @@ void put_record_range(bson_t *filter, struct arena *a, struct slice instance, ui
     put_text(&range, "$gte", first);
     put_text(&range, "$lt", text_slice(&end));
     bson_append_document_end(filter, &range);
+    put_text(filter, "instance", instance); /* the name of another may go on with ':' */
 }
 
 /* --- rows --- */
@@ -146,7 +147,8 @@ void put_row(bson_t *b, struct store_request *r, const struct store_row *row)
     put_text(b, "queue", row->queue);
     put_text(b, "node", r->node);
     put_ready(b, row);
-    put_text(b, "state", row->state);
+    if (row->state.len <= STATE_BYTES_MAX)
+        put_text(b, "state", row->state);
 }
 
 enum err get_row(const bson_t *b, struct arena *a, struct store_row *row)

@@ -15,12 +15,13 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum state { TO_RESERVE, TO_INSERT, TO_LOOK, DONE };
+enum state { TO_RESERVE, TO_MEET, TO_INSERT, TO_LOOK, DONE };
 
 struct item { /* one request of a batch */
     struct store_request *r;
     bson_t *document;
     int64_t commit;
+    uint64_t pos; /* of this try */
     enum state state;
 };
 
@@ -29,33 +30,31 @@ struct batch {
     struct item items[BATCH_COMMITS_MAX];
     uint32_t of[BATCH_COMMITS_MAX]; /* items of the bulk that is out */
     uint32_t count;
-    struct arena *arena; /* the first request's */
+    struct arena *arena; /* of the batch */
 };
 
-static int64_t random_id(void)
+int64_t mongo_random(void)
 {
     int64_t id = 0;
     (void)!getrandom(&id, sizeof id, 0);
     return id;
 }
 
-static bson_t *make_document(struct lane *l, struct arena *a, struct store_request *r,
+static bson_t *make_document(struct lane *l, struct arena *a, const struct store_request *r,
                              int64_t commit)
 {
     bson_t *b = bson_new(), list, one;
-    uint64_t pos = mongo_take_pos(l->store, r->record_count);
     put_text(b, "_id", name_record(a, r->id, r->records[0].seq));
     put_text(b, "instance", r->id);
     bson_append_int64(b, "seq", -1, (int64_t)r->records[0].seq);
-    bson_append_int64(b, "position", -1, (int64_t)pos);
+    bson_append_int64(b, "position", -1, 0); /* each try has its own */
     put_text(b, "node", r->node.at != NULL ? r->node : slice_of(l->store->node));
     bson_append_int64(b, "commit", -1, commit);
     bson_append_array_begin(b, "records", -1, &list);
     for (uint32_t k = 0; k < r->record_count; k++) {
-        struct store_record *x = &r->records[k];
+        const struct store_record *x = &r->records[k];
         char key[16];
         (void)snprintf(key, sizeof key, "%u", (unsigned)k);
-        x->pos = pos + k * POS_UNIT;
         bson_append_document_begin(&list, key, -1, &one);
         bson_append_int64(&one, "seq", -1, (int64_t)x->seq);
         bson_append_date_time(&one, "at", -1, x->at_ms);
@@ -66,8 +65,14 @@ static bson_t *make_document(struct lane *l, struct arena *a, struct store_reque
         bson_append_document_end(&list, &one);
     }
     bson_append_array_end(b, &list);
-    r->last_pos = pos + (r->record_count - 1) * POS_UNIT;
     return b;
+}
+
+static void set_position(bson_t *document, uint64_t pos)
+{
+    bson_iter_t it;
+    if (bson_iter_init_find(&it, document, "position"))
+        bson_iter_overwrite_int64(&it, (int64_t)pos);
 }
 
 static bool has_to_reserve(const struct store_request *r)
@@ -82,6 +87,14 @@ static void finish(struct item *x, enum err err)
     x->r->err = err;
 }
 
+static void finish_done(struct item *x, uint64_t pos)
+{
+    for (uint32_t k = 0; k < x->r->record_count; k++)
+        x->r->records[k].pos = pos + k * POS_UNIT;
+    x->r->last_pos = pos + (x->r->record_count - 1) * POS_UNIT;
+    finish(x, ERR_NONE);
+}
+
 static uint32_t gather(struct batch *b, enum state state)
 {
     uint32_t n = 0;
@@ -93,19 +106,30 @@ static uint32_t gather(struct batch *b, enum state state)
 
 /* --- reserving keys --- */
 
-/* A new instance's row, or the mark in the row of one that opens again. */
+/* A new instance's row, or the mark in the row of one that opens again. A row as of this record or
+ * a later one, or that holds a commit of this number, is left out by the condition, and the insert
+ * that follows meets it by its name: neither is given a key, and what it holds is not dropped. */
 static void add_reservation(mongoc_bulk_operation_t *bulk, struct lane *l, const struct item *x)
 {
     const struct store_request *r = x->r;
     const struct store_row *row = r->rows;
-    bson_t selector = BSON_INITIALIZER, update = BSON_INITIALIZER, set, first, opts;
+    int64_t seq = (int64_t)r->records[0].seq;
+    bson_t selector = BSON_INITIALIZER, update = BSON_INITIALIZER, set, first, opts, no;
     bson_error_t error;
     put_text(&selector, "_id", r->id);
+    bson_append_document_begin(&selector, "rev", -1, &set);
+    bson_append_int64(&set, "$lt", -1, seq);
+    bson_append_document_end(&selector, &set);
+    bson_append_document_begin(&selector, "held_seq", -1, &set);
+    bson_append_document_begin(&set, "$not", -1, &no);
+    bson_append_int64(&no, "$gte", -1, seq);
+    bson_append_document_end(&set, &no);
+    bson_append_document_end(&selector, &set);
     bson_append_document_begin(&update, "$set", -1, &set);
     bson_append_bool(&set, "is_open", -1, true);
     bson_append_bool(&set, "holds_key", -1, true);
     bson_append_document(&set, "pending", -1, x->document);
-    bson_append_int64(&set, "held_seq", -1, (int64_t)r->records[0].seq);
+    bson_append_int64(&set, "held_seq", -1, seq);
     put_date(&set, "wake_at", mongo_now_ms(l->store) + PENDING_MS);
     put_text(&set, "node", r->node);
     bson_append_document_end(&update, &set);
@@ -155,7 +179,10 @@ static enum err refuse_key(struct lane *l, struct store_request *r)
 {
     bson_t filter = BSON_INITIALIZER;
     bool is_there = false;
+    struct arena *scratch = l->arena;
+    l->arena = r->arena; /* where the holder's name goes */
     enum err err = mongo_find_holder(l, r, r->rows);
+    l->arena = scratch;
     put_text(&filter, "_id", name_record(r->arena, r->id, r->records[0].seq));
     if (err == ERR_EXISTS) {
         err = mongo_find(l, &(struct find){C_EVENTS, &filter, NULL, has_record, &is_there});
@@ -185,7 +212,9 @@ static bool reserve(struct batch *b)
         enum err err = ERR_NONE;
         if (e != NULL && e->code == CODE_DUPLICATE && is_about_index(e, "instances_open"))
             err = refuse_key(b->lane, x->r);
-        else if (e != NULL && e->code != CODE_DUPLICATE)
+        else if (e != NULL && e->code == CODE_DUPLICATE)
+            x->state = TO_MEET;
+        else if (e != NULL)
             err = ERR_STORE;
         if (err != ERR_NONE) /* none: the holder has let go meanwhile; reserved again */
             finish(x, err);
@@ -193,6 +222,43 @@ static bool reserve(struct batch *b)
             x->state = TO_INSERT;
     }
     return true;
+}
+
+struct meeting { /* with the row that was there before a reservation */
+    struct lane *lane;
+    int64_t commit;
+    bool is_there;
+    enum err err;
+};
+
+static bool meet(void *context, const bson_t *row)
+{
+    struct meeting *m = context;
+    bson_t pending;
+    m->is_there = true;
+    if (get_document(row, "pending", &pending) && get_int(&pending, "commit") != m->commit)
+        m->err = mongo_complete(m->lane, &pending);
+    return false;
+}
+
+/* The row is newer, or holds a commit of this number: ours, of a try before, or another's, which is
+ * brought about, whoever sent it. Then the record tells. */
+static bool meet_rows(struct batch *b)
+{
+    bool is_known = true;
+    uint32_t n = gather(b, TO_MEET);
+    for (uint32_t k = 0; k < n; k++) {
+        struct item *x = &b->items[b->of[k]];
+        struct meeting m = {.lane = b->lane, .commit = x->commit};
+        bson_t filter = BSON_INITIALIZER;
+        put_text(&filter, "_id", x->r->id);
+        enum err err = mongo_find(b->lane, &(struct find){C_INSTANCES, &filter, NULL, meet, &m});
+        bson_destroy(&filter);
+        is_known &= err == ERR_NONE && m.err == ERR_NONE;
+        if (err == ERR_NONE && m.err == ERR_NONE)
+            x->state = m.is_there ? TO_INSERT : TO_RESERVE;
+    }
+    return is_known;
 }
 
 /* --- inserting --- */
@@ -226,7 +292,7 @@ static bool insert(struct batch *b)
         else if (e != NULL && w.is_known)
             finish(x, ERR_STORE);
         else if (w.is_known)
-            finish(x, ERR_NONE);
+            finish_done(x, x->pos);
     }
     return w.is_known;
 }
@@ -240,7 +306,10 @@ static bool take_commit(void *context, const bson_t *d)
         if (x->state != TO_LOOK ||
             !slice_eq(name, name_record(b->arena, x->r->id, x->r->records[0].seq)))
             continue;
-        finish(x, get_int(d, "commit") == x->commit ? ERR_NONE : ERR_CONFLICT);
+        if (get_int(d, "commit") == x->commit)
+            finish_done(x, (uint64_t)get_int(d, "position"));
+        else
+            finish(x, ERR_CONFLICT);
     }
     return true;
 }
@@ -251,7 +320,8 @@ static bool look(struct batch *b)
 {
     bson_t filter = BSON_INITIALIZER, in, list;
     uint32_t n = gather(b, TO_LOOK);
-    bson_t *opts = BCON_NEW("projection", "{", "commit", BCON_INT32(1), "}");
+    bson_t *opts =
+        BCON_NEW("projection", "{", "commit", BCON_INT32(1), "position", BCON_INT32(1), "}");
     bson_append_document_begin(&filter, "_id", -1, &in);
     bson_append_array_begin(&in, "$in", -1, &list);
     for (uint32_t k = 0; k < n; k++) {
@@ -283,9 +353,23 @@ static void fill(struct batch *b, struct list *requests)
         struct item *x = &b->items[b->count++];
         r->value = SLICE_NONE;
         r->is_row_written = false;
-        *x = (struct item){.r = r, .commit = random_id()};
+        *x = (struct item){.r = r, .commit = mongo_random()};
         x->document = make_document(b->lane, b->arena, r, x->commit);
         x->state = has_to_reserve(r) ? TO_RESERVE : TO_INSERT;
+        if (r->record_count > COMMIT_RECORDS_MAX)
+            finish(x, ERR_TOO_LARGE);
+    }
+}
+
+/* Positions of now for what is not done, so that none comes to be long after its time. */
+static void number(struct batch *b)
+{
+    for (uint32_t k = 0; k < b->count; k++) {
+        struct item *x = &b->items[k];
+        if (x->state == DONE)
+            continue;
+        x->pos = mongo_take_pos(b->lane, x->r->record_count);
+        set_position(x->document, x->pos);
     }
 }
 
@@ -309,7 +393,8 @@ static void run(struct batch *b)
         err = mongo_put_payloads(b->lane, requests, b->count);
     while (err != ERR_NONE && mongo_wait(b->lane, until_ms, &tries));
     while (err == ERR_NONE && !is_over(b)) {
-        bool is_known = reserve(b) && insert(b) && look(b);
+        number(b);
+        bool is_known = reserve(b) && meet_rows(b) && insert(b) && look(b);
         if (!is_known && !mongo_wait(b->lane, until_ms, &tries))
             break;
     }
@@ -333,6 +418,7 @@ void mongo_commit(struct lane *l, struct list *requests)
     scratch.edge = &edge;
     b->lane = l;
     b->arena = &scratch;
+    l->arena = &scratch;
     if (setjmp(edge) == 0) {
         fill(b, requests);
         run(b);
@@ -343,6 +429,7 @@ void mongo_commit(struct lane *l, struct list *requests)
     for (uint32_t n = 0; n < b->count; n++)
         if (b->items[n].document != NULL)
             bson_destroy(b->items[n].document);
+    mongo_settle_pos(l);
     arena_drop(&scratch);
     free(b);
 }
@@ -350,8 +437,11 @@ void mongo_commit(struct lane *l, struct list *requests)
 enum err mongo_complete(struct lane *l, const bson_t *pending)
 {
     bson_error_t error;
-    if (mongoc_collection_insert_one(l->collections[C_EVENTS], pending, NULL, NULL, &error) ||
-        error.code == CODE_DUPLICATE)
-        return ERR_NONE;
-    return mongo_err(&error);
+    bson_t *document = bson_copy(pending), records;
+    uint32_t count = get_document(pending, "records", &records) ? bson_count_keys(&records) : 1;
+    set_position(document, mongo_take_pos(l, count));
+    bool is_done =
+        mongoc_collection_insert_one(l->collections[C_EVENTS], document, NULL, NULL, &error);
+    bson_destroy(document);
+    return is_done || error.code == CODE_DUPLICATE ? ERR_NONE : mongo_err(&error);
 }

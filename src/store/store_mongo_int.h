@@ -15,9 +15,13 @@
 #define BATCH_LOADS_MAX 64
 #define COMMIT_WAIT_MS 20000 /* for a primary; then the result is unknown */
 #define READ_WAIT_MS 8000
-#define RETRY_MS 100           /* between two tries, growing tenfold */
-#define PENDING_MS 2000        /* a reserved key whose record is not there wakes somebody then */
-#define OVERLAP_MS 2000        /* a record may come to be so much later than its position says */
+#define RETRY_MS 100    /* between two tries, growing tenfold */
+#define PENDING_MS 2000 /* a reserved key whose record is not there wakes somebody then */
+#define MARGIN_MS 1000  /* how far the clocks of nodes may be apart */
+#define GONE_MS 30000   /* nothing of a node so long silent is on its way any more */
+#define STATE_BYTES_MAX                                                                            \
+    (12 * 1024 * 1024)         /* of a row; larger ones are made of records each time              \
+                                */
 #define COMMIT_RECORDS_MAX 256 /* of one document */
 
 #define POS_UNIT 256 /* one position of a node and the next differ by this */
@@ -48,13 +52,16 @@ struct lane { /* a thread with its own connection */
     bool is_running;
     mongoc_client_t *client;
     mongoc_collection_t *collections[C_COUNT];
+    struct arena *arena; /* of the request that it works on */
+    int64_t request_id;  /* what tells what it wrote from what others wrote */
+    uint64_t oldest_pos; /* under the lock: the first that is on its way; UINT64_MAX: none */
 };
 
 #define LANES_MAX 8
 
 struct store_mongo {
     struct store base;
-    mongoc_client_pool_t *pool;
+    mongoc_client_pool_t *pool, *beat_pool;
     char database[64];
     char node[128];
     int wake_fd;
@@ -69,12 +76,22 @@ struct store_mongo {
 };
 
 /* --- store_mongo.c --- */
-/* So many positions in a row, for this node's next records; the first of them. */
-uint64_t mongo_take_pos(struct store_mongo *s, uint32_t count);
-int64_t mongo_now_ms(const struct store_mongo *s); /* the database's time */
 /* Waits before a try is made again. False: the time is over, or the store closes. */
 bool mongo_wait(struct lane *l, int64_t until_ms, unsigned *tries);
+
+/* --- store_mongo_time.c --- */
 int64_t mongo_steady_ms(void);
+bool mongo_measure(struct lane *l);                /* asks the database for its time */
+int64_t mongo_now_ms(const struct store_mongo *s); /* the database's time */
+/* So many positions in a row, for this node's next records; the first of them. They are on their
+ * way until the lane says that nothing is. */
+uint64_t mongo_take_pos(struct lane *l, uint32_t count);
+void mongo_settle_pos(struct lane *l);
+/* Up to here nothing of this node comes to be any more. */
+uint64_t mongo_settled_pos(struct store_mongo *s);
+/* Up to here nothing of any node comes to be any more. */
+enum err mongo_find_end(struct lane *l, uint64_t *pos) MUST_USE;
+uint64_t mongo_mark_pos(struct store_mongo *s); /* later ones come after it; under the lock */
 
 /* --- store_mongo_schema.c --- */
 enum err mongo_check_schema(struct lane *l, char *message) MUST_USE;
@@ -116,6 +133,7 @@ bool is_about_index(const struct write_error *e, const char *index);
 
 /* --- what lanes do --- */
 void mongo_commit(struct lane *l, struct list *batch);
+int64_t mongo_random(void);
 void mongo_write(struct lane *l, struct store_request *r);
 void mongo_read(struct lane *l, struct store_request *r);
 /* Loads by id, many in one question. */
@@ -128,6 +146,7 @@ enum err mongo_complete_pending(struct lane *l, struct store_request *r) MUST_US
 void mongo_take_records(struct store_request *r, const bson_t *d, uint64_t from);
 void mongo_clear_results(struct store_request *r);
 /* Makes the record that a row's reservation names, where it is not there yet. */
+/* At a position of now: readers of the feed may be beyond the one it was given. */
 enum err mongo_complete(struct lane *l, const bson_t *pending) MUST_USE;
 enum err mongo_find_holder(struct lane *l, struct store_request *r,
                            const struct store_row *row) MUST_USE;
@@ -150,6 +169,8 @@ struct find {
     void *context;
 };
 enum err mongo_find(struct lane *l, const struct find *f) MUST_USE;
+/* The same over a cursor, which it gives back. */
+enum err mongo_walk(struct lane *l, mongoc_cursor_t *cursor, const struct find *f) MUST_USE;
 enum err mongo_err(const bson_error_t *error); /* logs what it was */
 
 #endif

@@ -110,16 +110,9 @@ enum err mongo_list(struct lane *l, struct store_request *r)
 static enum err aggregate(struct lane *l, const bson_t *pipeline,
                           bool (*take)(void *context, const bson_t *b), void *context)
 {
-    bson_error_t error;
-    const bson_t *b;
     mongoc_cursor_t *cursor = mongoc_collection_aggregate(l->collections[C_INSTANCES],
                                                           MONGOC_QUERY_NONE, pipeline, NULL, NULL);
-    bool goes_on = true;
-    while (goes_on && mongoc_cursor_next(cursor, &b))
-        goes_on = take(context, b);
-    bool is_failed = goes_on && mongoc_cursor_error(cursor, &error);
-    mongoc_cursor_destroy(cursor);
-    return is_failed ? mongo_err(&error) : ERR_NONE;
+    return mongo_walk(l, cursor, &(struct find){.take = take, .context = context});
 }
 
 static bool take_count(void *context, const bson_t *b)

@@ -93,9 +93,15 @@ static enum err find_rows(struct loads *x)
 /* A row that only reserves its key is none; the record that it stands for is completed. */
 static void settle_row(struct loads *x, struct store_request *r)
 {
+    jmp_buf edge;
+    jmp_buf *const outer = r->arena->edge;
     if (r->row_count == 0 || r->err != ERR_NONE)
         return;
-    r->err = mongo_complete_pending(x->lane, r);
+    x->lane->arena = r->arena;
+    r->arena->edge = &edge;
+    r->err = setjmp(edge) == 0 ? mongo_complete_pending(x->lane, r) : ERR_MEMORY;
+    r->arena->edge = outer;
+    x->lane->arena = &x->scratch;
     if (r->rows[0].rev == 0)
         r->row_count = 0;
 }
@@ -173,9 +179,11 @@ void mongo_read_loads(struct lane *l, struct list *batch)
     unsigned tries = 0;
     enum err err;
     arena_init(&x.scratch, BATCH_BYTES_MAX);
-    do
+    l->arena = &x.scratch;
+    do {
+        arena_reset(&x.scratch);
         err = try_loads(&x);
-    while (err == ERR_STORE && mongo_wait(l, until_ms, &tries));
+    } while (err == ERR_STORE && mongo_wait(l, until_ms, &tries));
     for (struct link *k = list_first(batch); k != NULL; k = list_after(batch, k)) {
         struct store_request *r = request_of(k);
         bool is_nothing = r->seq == 0 && r->row_count + r->record_count == 0;
@@ -185,5 +193,7 @@ void mongo_read_loads(struct lane *l, struct list *batch)
         else if (r->err == ERR_NONE && is_nothing)
             r->err = ERR_NOT_FOUND;
     }
+    mongo_settle_pos(l);
+    l->arena = NULL;
     arena_drop(&x.scratch);
 }

@@ -17,23 +17,35 @@ enum err mongo_err(const bson_error_t *error)
     return ERR_STORE;
 }
 
-static enum err find_once(struct lane *l, const struct find *f)
+static enum err walk(mongoc_cursor_t *cursor, const struct find *f)
 {
     bson_error_t error;
     const bson_t *b;
-    mongoc_cursor_t *cursor =
-        mongoc_collection_find_with_opts(l->collections[f->in], f->filter, f->opts, NULL);
     bool goes_on = true;
     while (goes_on && mongoc_cursor_next(cursor, &b))
         goes_on = f->take(f->context, b);
-    bool is_failed = goes_on && mongoc_cursor_error(cursor, &error);
+    return goes_on && mongoc_cursor_error(cursor, &error) ? mongo_err(&error) : ERR_NONE;
+}
+
+/* What takes the documents may run short of memory: the cursor is given back, and whoever asked has
+ * queries of its own to give back. */
+enum err mongo_walk(struct lane *l, mongoc_cursor_t *cursor, const struct find *f)
+{
+    jmp_buf edge;
+    jmp_buf *const outer = l->arena == NULL ? NULL : l->arena->edge;
+    if (l->arena != NULL)
+        l->arena->edge = &edge;
+    enum err err = setjmp(edge) == 0 ? walk(cursor, f) : ERR_MEMORY;
+    if (l->arena != NULL)
+        l->arena->edge = outer;
     mongoc_cursor_destroy(cursor);
-    return is_failed ? mongo_err(&error) : ERR_NONE;
+    return err;
 }
 
 enum err mongo_find(struct lane *l, const struct find *f)
 {
-    return find_once(l, f);
+    return mongo_walk(
+        l, mongoc_collection_find_with_opts(l->collections[f->in], f->filter, f->opts, NULL), f);
 }
 
 static struct store_row *add_row(struct store_request *r)
@@ -155,6 +167,7 @@ static enum err find_commit(struct lane *l, struct store_request *r, uint64_t se
     put_text(&range, "$gt", text_slice(&from));
     put_text(&range, "$lte", name_record(r->arena, r->id, seq));
     bson_append_document_end(&filter, &range);
+    put_text(&filter, "instance", r->id);
     *first = seq;
     enum err err = mongo_find(l, &(struct find){C_EVENTS, &filter, opts, take_seq, first});
     bson_destroy(&filter);
@@ -183,6 +196,7 @@ static enum err records(struct lane *l, struct store_request *r)
         put_text(&range, "$gt", text_slice(&from));
         put_text(&range, "$lt", name_record(r->arena, r->id, r->seq));
         bson_append_document_end(&filter, &range);
+        put_text(&filter, "instance", r->id);
     } else {
         put_record_range(&filter, r->arena, r->id, first);
     }
@@ -206,8 +220,9 @@ static enum err feed(struct lane *l, struct store_request *r)
         bson_append_int64(&range, "$gt", -1, r->pos > most ? (int64_t)(r->pos - most) : 0);
     }
     bson_append_document_end(&filter, &range);
-    r->last_pos = POS_OF_MS(mongo_now_ms(l->store) - OVERLAP_MS);
-    enum err err = find_documents(l, &x, &filter, "position");
+    enum err err = mongo_find_end(l, &r->last_pos);
+    if (err == ERR_NONE)
+        err = find_documents(l, &x, &filter, "position");
     bson_destroy(&filter);
     return err;
 }
@@ -217,7 +232,10 @@ static enum err feed(struct lane *l, struct store_request *r)
 void mongo_take_row(struct store_request *r, const bson_t *b)
 {
     bson_t pending;
-    r->err = get_row(b, r->arena, add_row(r));
+    struct store_row *row = add_row(r);
+    r->err = get_row(b, r->arena, row);
+    if (row->state.at == NULL)
+        row->rev = 0;                         /* all of it is in the records */
     if (get_document(b, "pending", &pending)) /* kept until it is completed */
         r->value = slice_copy(r->arena,
                               (struct slice){(const char *)bson_get_data(&pending), pending.len});
@@ -390,7 +408,7 @@ static enum err behind(struct lane *l, struct store_request *r)
     bson_append_document_begin(&filter, "position", -1, &range);
     bson_append_int64(&range, "$gte", -1, (int64_t)from);
     bson_append_document_end(&filter, &range);
-    r->last_pos = POS_OF_MS(mongo_now_ms(l->store));
+    r->last_pos = mongo_settled_pos(l->store);
     if (err == ERR_NONE)
         err = mongo_find(l, &(struct find){C_EVENTS, &filter, opts, take_behind, r});
     bson_destroy(&filter);
@@ -431,6 +449,7 @@ static enum err try_read(struct lane *l, struct store_request *r)
     jmp_buf edge;
     jmp_buf *const outer = r->arena->edge;
     mongo_clear_results(r);
+    l->arena = r->arena;
     r->arena->edge = &edge;
     enum err err = setjmp(edge) == 0 ? reads[r->op](l, r) : ERR_MEMORY;
     r->arena->edge = outer;
@@ -447,6 +466,7 @@ void mongo_read(struct lane *l, struct store_request *r)
         err = try_read(l, r);
     while (err == ERR_STORE && mongo_wait(l, until_ms, &tries));
     r->err = err;
+    mongo_settle_pos(l);
     if (r->op != STORE_PAYLOADS && r->op != STORE_LOAD)
         return;
     r->value = SLICE_NONE;

@@ -38,12 +38,17 @@ static const struct index indexes[] = {
 
 #define INDEX_COUNT (sizeof indexes / sizeof indexes[0])
 
+static mongoc_client_pool_t *pool_of(const struct lane *l)
+{
+    return l->kind == LANE_BEAT ? l->store->beat_pool : l->store->pool;
+}
+
 bool mongo_open_lane(struct lane *l)
 {
     struct store_mongo *s = l->store;
     mongoc_write_concern_t *w = mongoc_write_concern_new();
     mongoc_read_concern_t *read = mongoc_read_concern_new();
-    l->client = mongoc_client_pool_pop(s->pool);
+    l->client = mongoc_client_pool_pop(pool_of(l));
     mongoc_write_concern_set_wmajority(w, COMMIT_WAIT_MS / 2);
     mongoc_write_concern_set_journal(w, true);
     mongoc_read_concern_set_level(read, MONGOC_READ_CONCERN_LEVEL_MAJORITY);
@@ -65,7 +70,7 @@ void mongo_close_lane(struct lane *l)
         l->collections[k] = NULL;
     }
     if (l->client != NULL)
-        mongoc_client_pool_push(l->store->pool, l->client);
+        mongoc_client_pool_push(pool_of(l), l->client);
     l->client = NULL;
 }
 
@@ -77,25 +82,38 @@ static bson_t *parse(const char *json)
     return bson_new_from_json((const uint8_t *)json, -1, &error);
 }
 
-static bool create_index(struct lane *l, const struct index *x, bson_error_t *error)
+static void put_index(bson_t *list, unsigned n, const struct index *x)
 {
-    bson_t *keys = parse(x->keys), *one = parse(x->options), list, command, reply, wc;
+    bson_t *keys = parse(x->keys), *one = parse(x->options);
+    char at[16];
+    (void)snprintf(at, sizeof at, "%u", n);
     BSON_APPEND_DOCUMENT(one, "key", keys);
     BSON_APPEND_UTF8(one, "name", x->name);
+    bson_append_document(list, at, -1, one);
+    bson_destroy(one);
+    bson_destroy(keys);
+}
+
+/* All of a collection at once. */
+static bool create_indexes(struct lane *l, enum collection in, bson_error_t *error)
+{
+    bson_t list, command, reply, wc;
+    unsigned count = 0;
     bson_init(&command);
-    BSON_APPEND_UTF8(&command, "createIndexes", mongo_names[x->in]);
+    BSON_APPEND_UTF8(&command, "createIndexes", mongo_names[in]);
     bson_append_array_begin(&command, "indexes", -1, &list);
-    BSON_APPEND_DOCUMENT(&list, "0", one);
+    for (size_t k = 0; k < INDEX_COUNT; k++)
+        if (indexes[k].in == in)
+            put_index(&list, count++, &indexes[k]);
     bson_append_array_end(&command, &list);
     bson_append_document_begin(&command, "writeConcern", -1, &wc);
     BSON_APPEND_UTF8(&wc, "w", "majority");
     bson_append_document_end(&command, &wc);
-    bool is_done =
-        mongoc_client_command_simple(l->client, l->store->database, &command, NULL, &reply, error);
-    bson_destroy(&reply);
+    bool is_done = count == 0 || mongoc_client_command_simple(l->client, l->store->database,
+                                                              &command, NULL, &reply, error);
+    if (count > 0)
+        bson_destroy(&reply);
     bson_destroy(&command);
-    bson_destroy(one);
-    bson_destroy(keys);
     return is_done;
 }
 
@@ -159,26 +177,21 @@ static enum err look_at(struct lane *l, const struct index *x, char *message)
     return ERR_CORRUPT;
 }
 
+/* Who may not make indexes can use those that an administrator made. */
 static enum err make_indexes(struct lane *l, char *message)
 {
-    for (size_t k = 0; k < INDEX_COUNT; k++) {
-        bson_error_t error;
-        enum err err = ERR_NONE;
-        if (create_index(l, &indexes[k], &error))
-            continue;
-        err = look_at(l, &indexes[k], message); /* it may be there with another meaning */
-        if (err != ERR_CORRUPT)
-            (void)snprintf(message, STORE_MONGO_MESSAGE_BYTES,
-                           "MongoDB: the index %s cannot be made: %.400s", indexes[k].name,
-                           error.message);
-        return err == ERR_CORRUPT ? err : ERR_STORE;
+    bson_error_t error = {0};
+    bool is_made = true;
+    enum err err = ERR_NONE;
+    for (int in = 0; in < C_COUNT; in++)
+        is_made &= create_indexes(l, (enum collection)in, &error);
+    for (size_t k = 0; k < INDEX_COUNT && err == ERR_NONE; k++)
+        err = look_at(l, &indexes[k], message);
+    if (err == ERR_CORRUPT && !is_made) {
+        size_t len = strlen(message);
+        (void)snprintf(message + len, STORE_MONGO_MESSAGE_BYTES - len, " (%.200s)", error.message);
     }
-    for (size_t k = 0; k < INDEX_COUNT; k++) {
-        enum err err = look_at(l, &indexes[k], message);
-        if (err != ERR_NONE)
-            return err;
-    }
-    return ERR_NONE;
+    return err;
 }
 
 /* --- the format --- */

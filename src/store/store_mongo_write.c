@@ -137,16 +137,11 @@ static enum err take_row_errors(struct lane *l, struct store_request *r,
     return err;
 }
 
-static enum err write_rows(struct lane *l, struct store_request *r)
+static enum err write_rows_once(struct lane *l, struct store_request *r, bool *has_met)
 {
     bson_t opts = BSON_INITIALIZER, reply;
     bson_error_t error = {0};
     struct write_result w;
-    enum err err = mongo_put_payloads(l, &r, 1);
-    if (err != ERR_NONE || r->row_count == 0) {
-        bson_destroy(&opts);
-        return err;
-    }
     bson_append_bool(&opts, "ordered", -1, false);
     mongoc_bulk_operation_t *bulk =
         mongoc_collection_create_bulk_operation_with_opts(l->collections[C_INSTANCES], &opts);
@@ -161,7 +156,21 @@ static enum err write_rows(struct lane *l, struct store_request *r)
         log_line(LOG_WARN, "mongo", "rows are written again: %s", w.message);
         return ERR_STORE;
     }
+    for (uint32_t k = 0; k < w.error_count; k++)
+        *has_met |= w.errors[k].code == CODE_DUPLICATE;
     return take_row_errors(l, r, &w);
+}
+
+/* A row that is newer is met by its name, and all is well. So is one that came to be in between: by
+ * the second time it is known which it is. */
+static enum err write_rows(struct lane *l, struct store_request *r)
+{
+    bool has_met = false, again = false;
+    enum err err = mongo_put_payloads(l, &r, 1);
+    if (err != ERR_NONE || r->row_count == 0)
+        return err;
+    err = write_rows_once(l, r, &has_met);
+    return err == ERR_NONE && has_met ? write_rows_once(l, r, &again) : err;
 }
 
 /* --- templates, queues, messages, meta, keys --- */
@@ -205,6 +214,19 @@ static enum err put_meta(struct lane *l, struct store_request *r)
     return add_meta(l, r, r->id, r->key);
 }
 
+struct sought { /* a version, and whether this very request put it there */
+    int64_t id;
+    bool is_there, is_ours;
+};
+
+static bool take_version(void *context, const bson_t *b)
+{
+    struct sought *x = context;
+    x->is_there = true;
+    x->is_ours = get_int(b, "put") == x->id;
+    return false;
+}
+
 static bool take_is_there(void *context, const bson_t *b)
 {
     (void)b;
@@ -217,13 +239,13 @@ static enum err put_template(struct lane *l, struct store_request *r)
     const struct store_template *t = &r->templates[0];
     struct text id = text_new(r->arena, t->name.len + 32);
     bson_t b = BSON_INITIALIZER, filter = BSON_INITIALIZER;
-    bool is_there = false;
+    struct sought seen = {.id = l->request_id};
     enum err err;
     text_put(&id, t->name);
     text_printf(&id, "@%lld", (long long)t->version);
     put_text(&filter, "_id", text_slice(&id));
-    err = mongo_find(l, &(struct find){C_TEMPLATES, &filter, NULL, take_is_there, &is_there});
-    if (err == ERR_NONE && is_there)
+    err = mongo_find(l, &(struct find){C_TEMPLATES, &filter, NULL, take_version, &seen});
+    if (err == ERR_NONE && seen.is_there && !seen.is_ours)
         err = ERR_CONFLICT;
     if (err == ERR_NONE && t->alias.at != NULL) { /* whoever has it first keeps it */
         struct text alias = text_new(r->arena, t->alias.len + 16);
@@ -243,8 +265,10 @@ static enum err put_template(struct lane *l, struct store_request *r)
     put_text(&b, "applied_by", t->applied_by);
     put_text(&b, "note", t->note);
     put_date(&b, "applied_at", t->applied_at_ms);
-    if (err == ERR_NONE && !insert_new(l, C_TEMPLATES, &b, &err) && err == ERR_NONE)
-        err = ERR_CONFLICT;
+    bson_append_int64(&b, "put", -1, l->request_id);
+    if (err == ERR_NONE && !seen.is_there && !insert_new(l, C_TEMPLATES, &b, &err) &&
+        err == ERR_NONE)
+        err = ERR_STORE; /* whose it is, is seen at the next try */
     bson_destroy(&b);
     bson_destroy(&filter);
     return err;
@@ -314,7 +338,7 @@ static enum err put_messages(struct lane *l, struct store_request *r)
         put_date(&set, "visible_at", m->visible_at_ms);
         bson_append_document_end(&update, &set);
         bson_append_document_begin(&update, "$setOnInsert", -1, &first);
-        bson_append_int64(&first, "n", -1, (int64_t)mongo_take_pos(l->store, 1));
+        bson_append_int64(&first, "n", -1, (int64_t)mongo_take_pos(l, 1));
         bson_append_document_end(&update, &first);
         err = upsert(l, C_MESSAGES, message_id(r->arena, m), &update);
         bson_destroy(&update);
@@ -346,10 +370,12 @@ static enum err put_key(struct lane *l, struct store_request *r)
 static enum err put_node(struct lane *l, struct store_request *r)
 {
     const struct store_node node = r->nodes[0];
+    uint64_t settled_pos = mongo_settled_pos(l->store);
     bson_t update = BSON_INITIALIZER, set, now;
     bson_append_document_begin(&update, "$set", -1, &set);
     put_text(&set, "info", node.info);
     bson_append_int64(&set, "folded_position", -1, (int64_t)node.folded_pos);
+    bson_append_int64(&set, "settled_position", -1, (int64_t)settled_pos);
     bson_append_document_end(&update, &set);
     bson_append_document_begin(&update, "$currentDate", -1, &now);
     bson_append_bool(&now, "seen_at", -1, true); /* the server's own clock */
@@ -409,7 +435,7 @@ static enum err (*const writes[STORE_OP_COUNT])(struct lane *, struct store_requ
     [STORE_BACKUP] = back_up,
 };
 
-void mongo_write(struct lane *l, struct store_request *r)
+static void try_write(struct lane *l, struct store_request *r)
 {
     jmp_buf edge;
     jmp_buf *const outer = r->arena->edge;
@@ -417,4 +443,19 @@ void mongo_write(struct lane *l, struct store_request *r)
     r->value = SLICE_NONE;
     r->err = setjmp(edge) == 0 ? writes[r->op](l, r) : ERR_MEMORY;
     r->arena->edge = outer;
+}
+
+/* A primary that changes takes a few seconds. Each of these writes may be made twice. */
+void mongo_write(struct lane *l, struct store_request *r)
+{
+    struct store_node *nodes = r->nodes; /* brought; what is read takes their place */
+    int64_t until_ms = mongo_steady_ms() + (l->kind == LANE_BEAT ? READ_WAIT_MS : COMMIT_WAIT_MS);
+    unsigned tries = 0;
+    l->arena = r->arena;
+    l->request_id = mongo_random();
+    do {
+        r->nodes = nodes;
+        try_write(l, r);
+    } while (r->err == ERR_STORE && mongo_wait(l, until_ms, &tries));
+    mongo_settle_pos(l);
 }

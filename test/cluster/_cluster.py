@@ -125,6 +125,15 @@ class Node(Server):
             proxy.close()
 
 
+def nodes_of(node):
+    """The nodes as one of them sees them."""
+    return node.get("/v1/status")["nodes"]
+
+
+def alive(node):
+    return [n for n in nodes_of(node) if n["alive"]]
+
+
 def address(port):
     return f"127.0.0.1:{port}".encode()
 
@@ -145,11 +154,35 @@ class Cluster:
         return Node(name, self.replicas, self.database, self.sqs, queue, env)
 
     def __enter__(self):
+        self.restore()
+        return self
+
+    def restore(self):
+        """Everything runs and reaches everything, whatever a case has left."""
+        for member in self.replicas.members:
+            if not member.is_running():
+                member.start()
+            member.thaw()
         for node in self.nodes:
-            node.spawn()
+            node.heal()
+            if node.is_running():
+                node.thaw()
+            else:
+                node.spawn()
+        self.all_ready()
+
+    def all_ready(self):
         for node in self.nodes:
             until(f"{node} is ready", node.is_ready)
-        return self
+        until("all see all", lambda: all(len(alive(n)) == len(self.nodes) for n in self.nodes))
+
+    def check(self, cases, name, work, *args):
+        """Runs one case, from a whole cluster."""
+        cases.check(name, self.run, work, *args)
+
+    def run(self, work, *args):
+        self.restore()
+        return work(self, *args)
 
     def __exit__(self, *_):
         for node in self.nodes:

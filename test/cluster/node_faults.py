@@ -1,8 +1,8 @@
 """Nodes that die, hang, come back, leave and come anew, under load."""
 
 
-from _cluster import Cluster, OwnSqs, Replicas, WAIT_S, must, until
-from _load import Load, judge, lateness_s
+from _cluster import Cluster, OwnSqs, Replicas, WAIT_S, alive, must, nodes_of, until
+from _load import Load, judge, lateness_s, verify_all
 from _server import Cases
 
 LATE_MAX_S = 4  # silence of 2 s, a look around every half second, and a busy machine
@@ -16,7 +16,6 @@ def killed_under_load(cluster):
         load.finished_more()
         load.drain()
         judge(load, may_repeat=True)
-    come_back(cluster, cluster.nodes[0])
 
 
 def killed_in_turn(cluster):
@@ -49,7 +48,7 @@ def all_killed(cluster):
 
 def due_work_is_taken_over(cluster):
     """Retries that the dead node would have woken are late by no more than its silence."""
-    with Load(cluster, retry_delay="1s", fails_in=2) as load:
+    with Load(cluster, retry_delay="1s", fails_in=1) as load:
         load.finished_more()
         cluster.nodes[1].kill()
         load.finished_more()
@@ -60,7 +59,6 @@ def due_work_is_taken_over(cluster):
         print(f"    {len(late)} retries, the latest {max(late):.3f} s late", flush=True)
         must(0 <= min(late) and max(late) < LATE_MAX_S, f"retries came {min(late)} to {max(late)} s "
              "after they were due")
-    come_back(cluster, cluster.nodes[1])
 
 
 def hung_and_back(cluster):
@@ -103,7 +101,8 @@ def odd_one_is_refused(cluster, queue, said):
         must(said in odd.output(), f"it said {odd.output()[-400:]}")
     finally:
         odd.close()
-    must(len(alive(cluster.nodes[0])) == 3, "the others were disturbed")
+    until("only the others are there", lambda: len(nodes_of(cluster.nodes[0])) == 3)
+    cluster.all_ready()
 
 
 # --- pieces ---------------------------------------------------------------------------------------
@@ -115,28 +114,21 @@ def come_back(cluster, node):
     until("all are seen", lambda: len(alive(cluster.nodes[0])) == len(cluster.nodes))
 
 
-def nodes_of(node):
-    return node.get("/v1/status")["nodes"]
-
-
-def alive(node):
-    return [n for n in nodes_of(node) if n["alive"]]
-
-
 def main():
     cases = Cases()
     with Replicas() as replicas, OwnSqs() as sqs, Cluster(replicas, sqs) as cluster:
-        cases.check("a killed node's work is done by the others", killed_under_load, cluster)
-        cases.check("each node is killed in turn and comes back", killed_in_turn, cluster)
-        cases.check("all nodes are killed at once and started again", all_killed, cluster)
-        cases.check("what is due on a dead node is late by its silence at most",
-                    due_work_is_taken_over, cluster)
-        cases.check("a node that hung is refused what it believed", hung_and_back, cluster)
-        cases.check("a rolling restart loses and doubles nothing", rolling_restart, cluster)
-        cases.check("a further node with built-in queues is refused", odd_one_is_refused, cluster,
+        cluster.check(cases, "a killed node's work is done by the others", killed_under_load)
+        cluster.check(cases, "each node is killed in turn and comes back", killed_in_turn)
+        cluster.check(cases, "all nodes are killed at once and started again", all_killed)
+        cluster.check(cases, "what is due on a dead node is late by its silence at most",
+                    due_work_is_taken_over)
+        cluster.check(cases, "a node that hung is refused what it believed", hung_and_back)
+        cluster.check(cases, "a rolling restart loses and doubles nothing", rolling_restart)
+        cluster.check(cases, "a further node with built-in queues is refused", odd_one_is_refused,
                     "builtin", "built-in queues have one owner")
-        cases.check("a further node with other queues is refused", odd_one_is_refused, cluster,
+        cluster.check(cases, "a further node with other queues is refused", odd_one_is_refused,
                     "sqs://eu-west-1?events=others", "--queue must be the same at all nodes")
+        cluster.check(cases, "verify is clean at every node", verify_all)
     cases.finish()
 
 

@@ -80,10 +80,10 @@ def one_open_for_a_key(cluster):
 def main():
     cases = Cases()
     with Replicas() as replicas, OwnSqs() as sqs, Cluster(replicas, sqs) as cluster:
-        cases.check("a template applied at one node is known at the others",
-                    template_is_known_at_once, cluster)
-        cases.check("what one node acknowledged, the others show", shown_at_once, cluster)
-        cases.check("one key, all nodes at once, one instance", one_open_for_a_key, cluster)
+        cluster.check(cases, "a template applied at one node is known at the others",
+                    template_is_known_at_once)
+        cluster.check(cases, "what one node acknowledged, the others show", shown_at_once)
+        cluster.check(cases, "one key, all nodes at once, one instance", one_open_for_a_key)
     cases.finish()
 
 

@@ -3,7 +3,7 @@
 import json
 
 from _cluster import Cluster, OwnSqs, Replicas, must, until
-from _load import Load, judge
+from _load import Load, judge, verify_all
 from _server import Cases
 
 ACTIONS = ("SendMessageBatch", "ReceiveMessage", "DeleteMessageBatch")
@@ -93,13 +93,14 @@ def messy(cluster):
 def main():
     cases = Cases()
     with Replicas() as replicas, OwnSqs() as sqs, Cluster(replicas, sqs) as cluster:
-        cases.check("quiet running sends nothing twice", delayed, cluster)
-        cases.check("messages and answers twice, late and out of order", messy, cluster)
-        cases.check("a node is cut off from SQS", cut_off, cluster)
-        cases.check("SQS is away for all", refused_by_all, cluster)
+        cluster.check(cases, "quiet running sends nothing twice", delayed)
+        cluster.check(cases, "messages and answers twice, late and out of order", messy)
+        cluster.check(cases, "a node is cut off from SQS", cut_off)
+        cluster.check(cases, "SQS is away for all", refused_by_all)
         for action in ACTIONS:
-            cases.check(f"replies to {action} are lost", replies_lost, cluster, action)
-        cases.check("SQS throttles every action", throttled, cluster)
+            cluster.check(cases, f"replies to {action} are lost", replies_lost, action)
+        cluster.check(cases, "SQS throttles every action", throttled)
+        cluster.check(cases, "verify is clean at every node", verify_all)
     cases.finish()
 
 

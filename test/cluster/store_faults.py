@@ -1,7 +1,7 @@
 """A replica set that fails over, hangs, is cut off and refuses commands, under load."""
 
 from _cluster import Cluster, OwnSqs, Replicas, must, until
-from _load import Load, judge
+from _load import Load, judge, verify_all
 from _server import Cases
 
 STEP_DOWNS = 4
@@ -92,16 +92,17 @@ def command_fails(cluster, command):
 def main():
     cases = Cases()
     with Replicas() as replicas, OwnSqs() as sqs, Cluster(replicas, sqs) as cluster:
-        cases.check("the primary is killed", primary_killed, cluster)
-        cases.check("the primary hangs and comes back", primary_hangs, cluster)
-        cases.check("the primary steps down again and again with commits in flight",
-                    fails_over_again_and_again, cluster)
-        cases.check("a node is cut off from the primary", node_cut_off, cluster,
+        cluster.check(cases, "the primary is killed", primary_killed)
+        cluster.check(cases, "the primary hangs and comes back", primary_hangs)
+        cluster.check(cases, "the primary steps down again and again with commits in flight",
+                    fails_over_again_and_again)
+        cluster.check(cases, "a node is cut off from the primary", node_cut_off,
                     lambda: [cluster.primary()])
-        cases.check("a node is cut off from the replica set", node_cut_off, cluster,
+        cluster.check(cases, "a node is cut off from the replica set", node_cut_off,
                     lambda: replicas.members)
         for command in (*WRITES, *READS, "hello", "ping"):
-            cases.check(f"{command} fails in every way", command_fails, cluster, command)
+            cluster.check(cases, f"{command} fails in every way", command_fails, command)
+        cluster.check(cases, "verify is clean at every node", verify_all)
     cases.finish()
 
 

@@ -61,9 +61,12 @@ void contract_check(bool is, const char *what, const char *file, int line);
 enum err rig_open(struct rig *t) MUST_USE;
 void rig_close(struct rig *t);
 void rig_reopen(struct rig *t);
+void rig_drop(struct rig *t); /* its requests and texts */
 /* An empty folder of its own, and its removal with the files in it. */
 void rig_make_dir(char dir[DIR_BYTES]);
 void rig_remove_dir(const char *dir);
+/* MongoDB: the address of the test's database, with more options ("&name=value"). */
+const char *rig_address(struct rig *t, const char *options);
 /* "dir/name" in the rig's arena. */
 const char *rig_path(struct rig *t, const char *name);
 

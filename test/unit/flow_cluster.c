@@ -189,6 +189,8 @@ static struct node *begin_with(unsigned which, const char *name, const struct qu
 static struct node *begin(unsigned which, const char *name)
 {
     struct node *n = begin_with(which, name, &outside, "one");
+    for (int k = 0; k < 11; k++) /* until the others have seen it */
+        wait_ms(100);
     CHECK(flow_is_ready(n->flow));
     return n;
 }
