@@ -137,7 +137,7 @@ static void begin(struct table_case *c, struct slice source)
     make_key_unique(c);
     nodes_start(&l->nodes, 0, 1, lives);
     apply_template(c, source);
-    l->nodes.now_ms = TABLE_EPOCH_MS - 1000;
+    l->nodes.now_ms = TABLE_EPOCH_MS - 5000;
     nodes_rest(&l->nodes, 0);
     nodes_start(&l->nodes, 1, NODES - 1, lives);
     if (l->nodes.is_stuck)
