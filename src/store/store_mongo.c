@@ -289,6 +289,8 @@ static enum err read_address(struct store_mongo *s, const char *address, mongoc_
     set_default(uri, MONGOC_URI_HEARTBEATFREQUENCYMS, 1000);
     if (!mongoc_uri_has_option(uri, MONGOC_URI_APPNAME))
         (void)mongoc_uri_set_appname(uri, "swm");
+    /* What fails is done again by rules of our own; the server would note each write. */
+    (void)mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYWRITES, false);
     *out = uri;
     if (weak == NULL)
         return ERR_NONE;
