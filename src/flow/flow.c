@@ -11,7 +11,6 @@
 #define COMPLETIONS_PER_CALL 64
 #define SPARE_ASKS_MAX 256
 #define SCRATCH_BYTES_MAX (4 * INSTANCE_BYTES_MAX)
-#define TOKEN_KEY_NAME SLICE("token_key")
 
 uint64_t flow_random(struct flow *f)
 {
@@ -241,7 +240,7 @@ static bool offer_key(struct flow *f, struct ask *q)
     q->arena.edge = &edge;
     if (setjmp(edge) != 0)
         return false;
-    q->r.id = TOKEN_KEY_NAME;
+    q->r.id = SLICE(FLOW_TOKEN_KEY);
     q->r.key = hex_encode(&q->arena, f->config.fresh_key, SHA256_BYTES);
     q->arena.edge = NULL;
     return true;

@@ -288,6 +288,12 @@ static void flushed(struct flow *f, struct visit *v, struct entry *e, enum err e
 
 static seek_found sought;
 
+static void rewrite(struct query *q, struct entry *e)
+{
+    supervisor_dirty(q->f, e, q->f->last_pos + 1);
+    query_answer(q, ERR_NONE, SLICE("{}"));
+}
+
 static void loaded(struct flow *f, struct visit *v, struct entry *e, enum err err)
 {
     struct query *q = LINK_OWNER(v, struct query, visit);
@@ -302,6 +308,8 @@ static void loaded(struct flow *f, struct visit *v, struct entry *e, enum err er
         query_events(q, e);
     else if (q->q.what == FLOW_VERIFY)
         query_verify(q);
+    else if (q->q.what == FLOW_REWRITE)
+        rewrite(q, e);
     else
         query_show(q, e);
 }
