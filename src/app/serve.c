@@ -300,6 +300,7 @@ static enum err open_engine(struct serve *s, uint64_t seed)
                             .node = slice_of(s->config.node_name),
                             .info = slice_of(s->info),
                             .seed = seed,
+                            .retention_ms = s->config.retention_ms,
                             .tell = take_record,
                             .tell_context = s};
     if (getrandom(c.fresh_key, sizeof c.fresh_key, 0) != (ssize_t)sizeof c.fresh_key)

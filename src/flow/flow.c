@@ -140,7 +140,8 @@ enum err flow_open(const struct flow_config *config, struct flow **out)
                                   &f->dirty,         &f->asks,       &f->sys_pending,
                                   &f->flush_waiters, &f->spare_asks, &f->spare_arrivals,
                                   &f->committing,    &f->unsent,     &f->template_arrivals,
-                                  &f->template_loads};
+                                  &f->template_loads,
+                                  &f->retention.removals};
     for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
         list_init(lists[k]);
     if (!name_within(f) || cluster_open(f) != ERR_NONE) {
@@ -308,6 +309,7 @@ void flow_round(struct flow *f, int64_t now_ms)
         return;
     catalog_round(f);
     moved_round(f);
+    retention_round(f);
     access_round(f);
     unsent_round(f);
     supervisor_round(f);
@@ -320,6 +322,7 @@ int64_t flow_next(const struct flow *f)
 {
     int64_t at_ms = time_min(supervisor_next(f), cluster_next(f));
     at_ms = time_min(at_ms, time_min(moved_next(f), access_due(f)));
+    at_ms = time_min(at_ms, retention_next(f));
     at_ms = time_min(at_ms, unsent_next(f));
     bool has_work = list_first(&f->run) != NULL || catalog_has_work(f) ||
                     (list_first(&f->sys_pending) != NULL && !f->is_sys_committing);
@@ -388,6 +391,7 @@ void flow_close(struct flow *f)
     supervisor_drop(f);
     cluster_drop(f);
     moved_drop(f);
+    retention_drop(f);
     catalog_drop(f);
     access_drop(f);
     messages_drop(f);

@@ -127,6 +127,7 @@ static void put_stats(struct query *q, void *argument)
     json_put_number(o, "rows_written", (int64_t)s.rows_written);
     json_put_number(o, "cached_instances", (int64_t)s.cached_instances);
     json_put_number(o, "cached_bytes", (int64_t)s.cached_bytes);
+    json_put_number(o, "removed", (int64_t)s.removed);
     json_put_number(o, "waiting_events", (int64_t)s.waiting_events);
     json_object_end(o);
     json_object_end(o);
