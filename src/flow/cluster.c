@@ -337,11 +337,11 @@ void cluster_round(struct flow *f)
         if (f->state != FLOW_STARTING)
             catalog_refresh(f);
     }
-    if (f->state == FLOW_READY) {
-        if (f->now_ms >= c->due_at_ms && !c->is_due_asked)
-            ask_due(f);
-    }
-    takeover_round(f);
+    bool is_waking = f->state == FLOW_READY && !f->config.is_still;
+    if (is_waking && f->now_ms >= c->due_at_ms && !c->is_due_asked)
+        ask_due(f);
+    if (!f->config.is_still)
+        takeover_round(f);
     if (f->state == FLOW_DRAINING)
         leave(f);
 }
@@ -352,7 +352,7 @@ int64_t cluster_next(const struct flow *f)
     if (c == NULL || c->joined_at_ms == 0)
         return TIME_NEVER;
     int64_t at_ms = c->is_beating || c->is_leaving ? TIME_NEVER : c->beat_at_ms;
-    if (f->state == FLOW_READY && !c->is_due_asked)
+    if (f->state == FLOW_READY && !f->config.is_still && !c->is_due_asked)
         at_ms = time_min(at_ms, c->due_at_ms);
     return at_ms;
 }

@@ -327,6 +327,11 @@ void entry_refresh(struct flow *f, struct entry *e)
         entry_load(f, e);
         return;
     }
+    if (!instance_status_is_open((enum instance_status)e->i->status)) {
+        list_remove(&f->run, &e->run);
+        entry_load(f, e); /* another node may have removed it */
+        return;
+    }
     list_remove(&f->run, &e->run);
     e->state = ENTRY_LOADING;
     f->stats.loads++;
