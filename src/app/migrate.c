@@ -2,6 +2,7 @@
  * stands cmd_migrate.c, after it the steps in migrate_lists.c, migrate_records.c and
  * migrate_rows.c. It must leave the source as it is. */
 #include "app/migrate.h"
+#include "app/clock_system.h"
 
 #include "base/time.h"
 
@@ -118,9 +119,12 @@ static enum err name_self(struct migrate *m)
 
 /* --- who uses them --- */
 
-static int64_t now_of(const struct drivers *d)
+int64_t migrate_now_ms(const struct drivers *d)
 {
-    return cli_now_ms() + drivers_offset_ms(d);
+    struct clock_system c;
+    clock_system_init(&c);
+    c.is_stores = drivers_offset_ms(d, &c.offset_ms);
+    return c.clock.read(&c.clock);
 }
 
 /* To be a node is the only way to see the others; this one goes at once. */
@@ -128,7 +132,7 @@ static enum err see_nodes(struct migrate *m, struct drivers *d, struct bulk *b, 
 {
     struct store_node self = {.id = slice_of(m->node), .info = SLICE("{}")};
     struct store_request r = migrate_ask(m, STORE_NODE_PUT);
-    int64_t now_ms = now_of(d);
+    int64_t now_ms = migrate_now_ms(d);
     r.nodes = &self;
     r.node_count = 1;
     r.at_ms = now_ms;
@@ -295,7 +299,7 @@ enum err migrate_open(struct migrate *m, const char *from, const char *to)
 enum err migrate_finish(struct migrate *m)
 {
     char text[TIME_TEXT_BYTES];
-    size_t len = time_format(now_of(m->to), text);
+    size_t len = time_format(migrate_now_ms(m->to), text);
     enum err err = see_users(m); /* one that was started meanwhile has written */
     return err == ERR_NONE ? put_meta(m, SLICE(DRIVERS_MOVE_DONE), (struct slice){text, len}) : err;
 }

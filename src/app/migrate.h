@@ -48,6 +48,7 @@ void migrate_close(struct migrate *m);
 enum err migrate_fail(struct migrate *m, enum err err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Empties m->arena and makes a request in it. */
+int64_t migrate_now_ms(const struct drivers *d); /* by the store's time, where it has one */
 struct store_request migrate_ask(struct migrate *m, enum store_op op);
 /* A line on a terminal that is written over; nothing where there is none. */
 void migrate_tell(struct migrate *m, const char *what, uint64_t count);

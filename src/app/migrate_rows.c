@@ -87,7 +87,7 @@ static enum err find_queue(struct migrate *m, struct slice *out)
 
 static int64_t now_of(const struct engine *e)
 {
-    return cli_now_ms() + drivers_offset_ms(e->m->to);
+    return migrate_now_ms(e->m->to);
 }
 
 static void round_of(struct engine *e)
