@@ -59,6 +59,7 @@ static void drop_ask(struct ask *q)
 void ask_free(struct ask *q)
 {
     struct flow *f = q->f;
+    assert(!link_is_in(&q->link)); /* the store has it, or it was given back before */
     if (f->spare_asks.count >= SPARE_ASKS_MAX) {
         drop_ask(q);
         return;

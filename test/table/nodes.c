@@ -154,6 +154,11 @@ void nodes_start(struct nodes *n, unsigned first, unsigned count, unsigned life)
         flow_start(node->flow, n->now_ms);
     }
     nodes_rest(n, first);
+    for (int k = 0; k < 20 && !is_ready(n);
+         k++) { /* until those that live have seen the new ones */
+        n->now_ms += 100;
+        nodes_rest(n, first);
+    }
     n->is_stuck |= !is_ready(n);
 }
 
