@@ -175,6 +175,15 @@ static void join(struct flow *f)
     } /* else it may be one that died a moment ago */
 }
 
+/* The store says when it heard this node: its answer may have been long under way. */
+static void note_heard(struct flow *f)
+{
+    struct cluster *c = f->cluster;
+    for (uint32_t k = 0; k < c->peer_count; k++)
+        if (cluster_is_self(f, c->peers[k].node.id))
+            c->heard_at_ms = c->peers[k].node.seen_at_ms;
+}
+
 static void beaten(struct flow *f, struct ask *q)
 {
     struct cluster *c = f->cluster;
@@ -183,9 +192,9 @@ static void beaten(struct flow *f, struct ask *q)
         log_line(LOG_WARN, "flow", "the store does not hear this node: %s", err_text(q->r.err));
         return;
     }
-    c->heard_at_ms = f->now_ms;
     if (!keep_peers(f, &q->r))
         return;
+    note_heard(f);
     look_who_lives(f);
     if (c->is_idle_beat && q->r.last_pos > f->idle_pos)
         f->idle_pos = q->r.last_pos;

@@ -251,6 +251,7 @@ static void load_read(struct flow *f, struct ask *q)
 void entry_load(struct flow *f, struct entry *e)
 {
     struct ask *q = ask_new(f, STORE_LOAD, load_read);
+    list_remove(&f->run, &e->run);
     e->state = ENTRY_LOADING;
     e->i = NULL;
     e->arrivals_asked = e->pending.count;
