@@ -6,6 +6,7 @@
 #include "base/log.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define CONFIG_HOSTS_MAX 16
 #define CONFIG_NODE_BYTES 72
@@ -20,6 +21,8 @@ struct config {
     bool is_shared_store;  /* other nodes use it too */
     char node_name[CONFIG_NODE_BYTES]; /* `node`; with a shared store it has a suffix of this start
                                         */
+    const char *retention;
+    int64_t retention_ms; /* what it says; 0: everything is kept */
     bool log_json;
     enum log_level least; /* what log_level says */
 };

@@ -3,6 +3,7 @@
  * own; what is finished is dealt out by owner. It must add no rule of its own. */
 #include "app/drivers.h"
 
+#include "app/bulk.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "core/limits.h"
@@ -95,6 +96,35 @@ static enum err open_store(struct drivers *d, const struct drivers_config *c, ch
     return store_sqlite_open(c->data, &d->store, message);
 }
 
+static enum err read_mark(struct bulk *b, struct arena *a, struct slice name, struct slice *out)
+{
+    struct store_request r = {.op = STORE_META, .arena = a, .id = name};
+    enum err e = bulk_ask(b, &r);
+    *out = r.value;
+    return e;
+}
+
+/* A store that a move has filled in part looks like any other, and would lose the rest. */
+static enum err see_whole(struct drivers *d, char *message)
+{
+    struct arena a;
+    struct bulk b = {.store = d->store};
+    struct slice begun, done = SLICE_NONE;
+    arena_init(&a, EVENT_BYTES_MAX);
+    enum err e = read_mark(&b, &a, SLICE(DRIVERS_MOVE_BEGUN), &begun);
+    if (e == ERR_NONE && begun.at != NULL)
+        e = read_mark(&b, &a, SLICE(DRIVERS_MOVE_DONE), &done);
+    if (e == ERR_NONE && begun.at != NULL && done.at == NULL) {
+        e = ERR_REFUSED;
+        (void)snprintf(message, DRIVERS_MESSAGE_BYTES,
+                       "a move into this store is not finished: %.*s. Run \"swm migrate-store\" "
+                       "again, or give another store",
+                       SLICE_ARG(begun));
+    }
+    arena_drop(&a);
+    return e;
+}
+
 enum err drivers_open(const struct drivers_config *config, struct drivers **out,
                       char message[DRIVERS_MESSAGE_BYTES])
 {
@@ -114,6 +144,13 @@ enum err drivers_open(const struct drivers_config *config, struct drivers **out,
                                      .close = close_view,
                                      .is_shared = d->store->ops->is_shared};
     d->view.ops = &d->view_ops;
+    if (!config->takes_unfinished)
+        e = see_whole(d, message);
+    if (e != ERR_NONE) {
+        drivers_close_store(d);
+        free(d);
+        return e;
+    }
     *out = d;
     return ERR_NONE;
 }

@@ -14,10 +14,15 @@ struct drivers;
 #define DRIVERS_MESSAGE_BYTES 512
 
 struct drivers_config {
-    const char *store; /* "sqlite", "memory", or the address of a MongoDB */
-    const char *data;  /* the data folder of sqlite */
-    const char *node;  /* this node's name, where others share the store */
+    const char *store;     /* "sqlite", "memory", or the address of a MongoDB */
+    const char *data;      /* the data folder of sqlite */
+    const char *node;      /* this node's name, where others share the store */
+    bool takes_unfinished; /* a store that is still being filled from another one is opened too */
 };
+
+/* In a store's meta: it is being filled from another store, as JSON; it is whole, since when. */
+#define DRIVERS_MOVE_BEGUN "move.begun"
+#define DRIVERS_MOVE_DONE "move.done"
 
 /* `message` says in a sentence for the user what is wrong, where there is more to say than the
  * error does; a password is never in it. */

@@ -307,6 +307,7 @@ static enum err open_engine(struct serve *s, uint64_t seed)
                             .node = slice_of(s->config.node_name),
                             .info = slice_of(s->info),
                             .seed = seed,
+                            .retention_ms = s->config.retention_ms,
                             .tell = take_record,
                             .tell_context = s};
     if (getrandom(c.fresh_key, sizeof c.fresh_key, 0) != (ssize_t)sizeof c.fresh_key)
@@ -341,7 +342,8 @@ static enum err open_sqs(struct serve *s, uint64_t seed)
 static enum err open_store(struct serve *s)
 {
     char message[DRIVERS_MESSAGE_BYTES] = "";
-    struct drivers_config c = {s->config.store, s->config.data, s->config.node_name};
+    struct drivers_config c = {
+        .store = s->config.store, .data = s->config.data, .node = s->config.node_name};
     enum err e = drivers_open(&c, &s->drivers, message);
     if (e != ERR_NONE)
         log_line(LOG_ERROR, "app", "%s", message[0] != '\0' ? message : err_text(e));

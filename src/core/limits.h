@@ -57,7 +57,10 @@
 #define NODE_NAME_BYTES_MAX 60 /* of --node; a start adds its suffix */
 #define NODES_MAX 256          /* that share a store */
 #define FRESH_MS 1000     /* what another node may have changed is read again after this long */
-#define DUE_ROWS_MAX 1000 /* overdue rows that a node looks at in one go */
+#define RETENTION_PAGE 32 /* instances removed in one go */
+#define RETENTION_EVERY_MS 250  /* while there are more */
+#define RETENTION_LOOK_MS 60000 /* else */
+#define DUE_ROWS_MAX 1000       /* overdue rows that a node looks at in one go */
 #define LIST_LIMIT_DEFAULT 100
 
 /* Defaults of the template language */

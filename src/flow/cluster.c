@@ -175,6 +175,15 @@ static void join(struct flow *f)
     } /* else it may be one that died a moment ago */
 }
 
+/* The store says when it heard this node: its answer may have been long under way. */
+static void note_heard(struct flow *f)
+{
+    struct cluster *c = f->cluster;
+    for (uint32_t k = 0; k < c->peer_count; k++)
+        if (cluster_is_self(f, c->peers[k].node.id))
+            c->heard_at_ms = c->peers[k].node.seen_at_ms;
+}
+
 static void beaten(struct flow *f, struct ask *q)
 {
     struct cluster *c = f->cluster;
@@ -183,9 +192,9 @@ static void beaten(struct flow *f, struct ask *q)
         log_line(LOG_WARN, "flow", "the store does not hear this node: %s", err_text(q->r.err));
         return;
     }
-    c->heard_at_ms = f->now_ms;
     if (!keep_peers(f, &q->r))
         return;
+    note_heard(f);
     look_who_lives(f);
     if (c->is_idle_beat && q->r.last_pos > f->idle_pos)
         f->idle_pos = q->r.last_pos;
@@ -337,11 +346,11 @@ void cluster_round(struct flow *f)
         if (f->state != FLOW_STARTING)
             catalog_refresh(f);
     }
-    if (f->state == FLOW_READY) {
-        if (f->now_ms >= c->due_at_ms && !c->is_due_asked)
-            ask_due(f);
-    }
-    takeover_round(f);
+    bool is_waking = f->state == FLOW_READY && !f->config.is_still;
+    if (is_waking && f->now_ms >= c->due_at_ms && !c->is_due_asked)
+        ask_due(f);
+    if (!f->config.is_still)
+        takeover_round(f);
     if (f->state == FLOW_DRAINING)
         leave(f);
 }
@@ -352,7 +361,7 @@ int64_t cluster_next(const struct flow *f)
     if (c == NULL || c->joined_at_ms == 0)
         return TIME_NEVER;
     int64_t at_ms = c->is_beating || c->is_leaving ? TIME_NEVER : c->beat_at_ms;
-    if (f->state == FLOW_READY && !c->is_due_asked)
+    if (f->state == FLOW_READY && !f->config.is_still && !c->is_due_asked)
         at_ms = time_min(at_ms, c->due_at_ms);
     return at_ms;
 }

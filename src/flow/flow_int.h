@@ -6,6 +6,7 @@
  * - unsent.c: messages that may not be out; supervisor.c: due wake-ups, rows behind; sys.c:
  * arrivals that name no instance
  * - cluster.c: other nodes at the same store, and the work of one that died
+ * - retention.c: finished instances that were kept long enough
  * - access.c: access keys; messages.c: what the queue asks; apart.c: values stored apart
  * - query*.c: reads */
 #ifndef SWM_FLOW_FLOW_INT_H
@@ -205,6 +206,13 @@ struct flow {
         bool is_asked, is_failed;
     } moved;
 
+    struct retention { /* retention.c */
+        struct list removals;
+        int64_t at_ms; /* when it is looked for more */
+        uint32_t kept; /* of those that were found, could not be removed then */
+        bool is_asked;
+    } retention;
+
     bool is_shared; /* other nodes write to the store */
     struct cluster *cluster;
     bool is_catalog_asked, is_catalog_new;
@@ -234,7 +242,10 @@ bool entry_make_blank(struct flow *f, struct entry *e, const struct template *t)
 void entry_close_key(struct flow *f, struct entry *e); /* it holds its key no more */
 
 void entry_drop(struct flow *f, struct entry *e); /* from memory; nothing may wait for it */
-bool entry_is_here(const struct entry *e);        /* its state is known and it exists */
+bool entry_can_drop(const struct entry *e);       /* nothing waits for it, all of it is written */
+/* Forgets what is cached; what comes waits until entry_load. The entry could be dropped. */
+void entry_hold(struct flow *f, struct entry *e);
+bool entry_is_here(const struct entry *e); /* its state is known and it exists */
 void entry_visit(struct flow *f, struct entry *e, struct visit *v);
 bool entry_is_fresh(const struct flow *f,
                     const struct entry *e); /* here, and as new as the store */
@@ -360,6 +371,11 @@ void sys_drop(struct flow *f);
 void moved_round(struct flow *f);
 void moved_drop(struct flow *f);
 int64_t moved_next(const struct flow *f);
+
+/* retention.c */
+void retention_round(struct flow *f);
+int64_t retention_next(const struct flow *f);
+void retention_drop(struct flow *f);
 
 /* cluster.c: nothing to do where the store is not shared */
 enum err cluster_open(struct flow *f) MUST_USE;

@@ -316,10 +316,19 @@ static void answer_now(struct flow *f, struct entry *e, struct encoding *n)
     entry_rest(f, e);
 }
 
+/* The store looks whether the key is free when it is told of an open instance: what would close it
+ * again comes with the next commit. */
+static bool has_opened(const struct entry *e, const struct commit *c)
+{
+    return !instance_status_is_open((enum instance_status)e->i->status) &&
+           instance_status_is_open((enum instance_status)c->work->status);
+}
+
 static void take_all(struct flow *f, struct entry *e, struct encoding *n)
 {
     struct link *k;
-    while (n->c->count < n->c->capacity && (k = list_take(&e->pending)) != NULL) {
+    while (n->c->count < n->c->capacity && !has_opened(e, n->c) &&
+           (k = list_take(&e->pending)) != NULL) {
         n->current = LINK_OWNER(k, struct arrival, link);
         take(f, e, n, n->current);
         n->current = NULL;

@@ -80,6 +80,11 @@ static void say_write(const struct sim_node *n, const struct store_request *r)
     for (uint32_t k = 0; r->op == STORE_ROWS && k < r->row_count; k++)
         sim_say(n->sim, "    %s: row of %.*s up to %llu: %s", n->name, SLICE_ARG(r->rows[k].id),
                 (unsigned long long)r->rows[k].rev, err_name(r->err));
+    if (r->op == STORE_NODE_DROP)
+        sim_say(n->sim, "    %s: forgets %.*s: %s", n->name, SLICE_ARG(r->id), err_name(r->err));
+    if (r->op == STORE_BEHIND)
+        sim_say(n->sim, "    %s: %u instances of %.*s from %llu", n->name, r->row_count,
+                SLICE_ARG(r->node), (unsigned long long)r->seq);
 }
 
 static void carry_out(struct sim_node *n, struct sim_held *h)

@@ -31,6 +31,7 @@
 
 #define STEPS_MAX 40          /* in which time passes between two lines */
 #define FAR_STEPS_MAX 2       /* the same where the store has a time of its own */
+#define JOIN_MS 3000          /* in which the others come before the case begins */
 #define LONG_BEFORE_MS 100000 /* the first node's grace for silent workers is over at the start */
 
 struct answer {
@@ -137,7 +138,7 @@ static void begin(struct table_case *c, struct slice source)
     make_key_unique(c);
     nodes_start(&l->nodes, 0, 1, lives);
     apply_template(c, source);
-    l->nodes.now_ms = TABLE_EPOCH_MS - 5000;
+    l->nodes.now_ms = TABLE_EPOCH_MS - JOIN_MS;
     nodes_rest(&l->nodes, 0);
     nodes_start(&l->nodes, 1, NODES - 1, lives);
     if (l->nodes.is_stuck)

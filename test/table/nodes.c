@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define ROUNDS_MAX 20000
-#define STARTS_MAX 20  /* steps of time in which all are ready */
 #define PATIENCE_MS 20 /* between two looks at a store with threads of its own */
 
 /* --- the store between --- */
@@ -155,8 +154,9 @@ void nodes_start(struct nodes *n, unsigned first, unsigned count, unsigned life)
         flow_start(node->flow, n->now_ms);
     }
     nodes_rest(n, first);
-    for (unsigned k = 0; k < STARTS_MAX && !is_ready(n); k++) { /* they wait for each other */
-        n->now_ms = nodes_next(n) > n->now_ms ? nodes_next(n) : n->now_ms + 1;
+    for (int k = 0; k < 20 && !is_ready(n);
+         k++) { /* until those that live have seen the new ones */
+        n->now_ms += 100;
         nodes_rest(n, first);
     }
     n->is_stuck |= !is_ready(n);
