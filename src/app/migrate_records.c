@@ -98,16 +98,6 @@ static enum err note_instance(struct migrate *m, const struct store_record *r)
     return migrate_fail(m, ERR_IO, "the temporary file can't be written");
 }
 
-/* What an event brought and did not come to be a change is named in its data. */
-static void add_data_refs(struct arena *a, yyjson_val *data, struct payload_list *refs)
-{
-    uint8_t digest[SHA256_BYTES];
-    yyjson_obj_iter it = yyjson_obj_iter_with(data);
-    for (yyjson_val *name; data != NULL && (name = yyjson_obj_iter_next(&it)) != NULL;)
-        if (hex_decode(json_get_text(yyjson_obj_iter_get_val(name), "ref"), digest, sizeof digest))
-            payload_add(a, refs, SLICE_NONE, digest);
-}
-
 static enum err find_refs(struct arena *a, const struct store_record *r, struct payload_list *refs)
 {
     struct record record;
@@ -115,7 +105,7 @@ static enum err find_refs(struct arena *a, const struct store_record *r, struct 
     if (err == ERR_NONE)
         err = record_refs(a, &record, refs);
     if (err == ERR_NONE)
-        add_data_refs(a, record.data, refs);
+        record_data_refs(a, &record, refs);
     return err;
 }
 

@@ -236,6 +236,15 @@ enum err record_refs(struct arena *a, const struct record *r, struct payload_lis
     return r->state == NULL ? ERR_NONE : state_take_refs(a, r->state, out);
 }
 
+void record_data_refs(struct arena *a, const struct record *r, struct payload_list *out)
+{
+    uint8_t digest[SHA256_BYTES];
+    yyjson_obj_iter it = yyjson_obj_iter_with(r->data);
+    for (yyjson_val *name; r->data != NULL && (name = yyjson_obj_iter_next(&it)) != NULL;)
+        if (value_take_ref(yyjson_obj_iter_get_val(name), digest))
+            payload_add(a, out, SLICE_NONE, digest);
+}
+
 enum err record_template(const struct record *first, struct slice *name, int64_t *version)
 {
     yyjson_val *change;

@@ -67,6 +67,10 @@ enum err record_decode(struct arena *a, struct slice bytes, struct record *out) 
 /* Adds the digests that a record's changes and state refer to (texts absent). */
 enum err record_refs(struct arena *a, const struct record *r, struct payload_list *out) MUST_USE;
 
+/* Likewise those of what the event brought that did not come to be a change: folding does not need
+ * them. */
+void record_data_refs(struct arena *a, const struct record *r, struct payload_list *out);
+
 /* Makes the instance as of a snapshot record (one with `state`) from it alone. */
 enum err record_restore(struct arena *a, struct instance *i, const struct record *r,
                         const struct payload_list *payloads) MUST_USE;

@@ -39,7 +39,8 @@
 
 /* MessageDeleted is a worker's delete of an unanswered task message; TemplateApplied is the record
  * of a template apply, KeyCreated and KeyRevoked are those of access keys, InstanceRemoved that of
- * an instance that was kept long enough. None can be sent from outside. */
+ * an instance that was kept long enough, InstanceImported that of one that came from elsewhere.
+ * None can be sent from outside. */
 #define EVENT_KIND_TABLE(X)                                                                        \
     X(EVENT_NONE, "")                                                                              \
     X(EVENT_START, "StartWorkflow")                                                                \
@@ -58,7 +59,8 @@
     X(EVENT_TEMPLATE_APPLIED, "TemplateApplied")                                                   \
     X(EVENT_KEY_CREATED, "KeyCreated")                                                             \
     X(EVENT_KEY_REVOKED, "KeyRevoked")                                                             \
-    X(EVENT_INSTANCE_REMOVED, "InstanceRemoved")
+    X(EVENT_INSTANCE_REMOVED, "InstanceRemoved")                                                   \
+    X(EVENT_INSTANCE_IMPORTED, "InstanceImported")
 
 #define TASK_KIND_TABLE(X)                                                                         \
     X(TASK_KIND_QUEUE, "queue")                                                                    \

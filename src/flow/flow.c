@@ -169,7 +169,8 @@ enum err flow_open(const struct flow_config *config, struct flow **out)
                                   &f->unsent,
                                   &f->template_arrivals,
                                   &f->template_loads,
-                                  &f->retention.removals};
+                                  &f->retention.removals,
+                                  &f->imports};
     for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
         list_init(lists[k]);
     if (!name_within(f) || cluster_open(f) != ERR_NONE) {
@@ -339,6 +340,7 @@ void flow_round(struct flow *f, int64_t now_ms)
     catalog_round(f);
     moved_round(f);
     retention_round(f);
+    import_round(f);
     access_round(f);
     unsent_round(f);
     supervisor_round(f);
@@ -351,7 +353,7 @@ int64_t flow_next(const struct flow *f)
 {
     int64_t at_ms = time_min(supervisor_next(f), cluster_next(f));
     at_ms = time_min(at_ms, time_min(moved_next(f), access_due(f)));
-    at_ms = time_min(at_ms, retention_next(f));
+    at_ms = time_min(at_ms, time_min(retention_next(f), import_next(f)));
     at_ms = time_min(at_ms, unsent_next(f));
     bool can_run = list_first(&f->run) != NULL && flow_is_heard(f);
     bool has_work = can_run || catalog_has_work(f) ||
@@ -421,6 +423,7 @@ void flow_close(struct flow *f)
     cluster_drop(f);
     moved_drop(f);
     retention_drop(f);
+    import_drop(f);
     catalog_drop(f);
     access_drop(f);
     messages_drop(f);

@@ -114,6 +114,7 @@ enum flow_read {
     FLOW_GRAPH,   /* SVG of one instance, live */
     FLOW_EXPLAIN, /* why it does not move, in plain words: {"lines":["…"]} */
     FLOW_VERIFY,  /* the chain and the fold of every instance, or of one */
+    FLOW_EXPORT,  /* exact records of one instance after the seq `after`, with what they name */
     FLOW_REWRITE, /* the row of one instance is written again, from what a load gives */
     FLOW_BACKUP   /* into the file named `id` */
 };

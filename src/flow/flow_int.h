@@ -6,6 +6,7 @@
  * - unsent.c: messages that may not be out; supervisor.c: due wake-ups, rows behind; sys.c:
  * arrivals that name no instance
  * - cluster.c: other nodes at the same store, and the work of one that died
+ * - import.c: instances from elsewhere, with their records
  * - retention.c: finished instances that were kept long enough
  * - access.c: access keys; messages.c: what the queue asks; apart.c: values stored apart
  * - query*.c: reads */
@@ -206,7 +207,8 @@ struct flow {
         bool is_asked, is_failed;
     } moved;
 
-    struct retention { /* retention.c */
+    struct list imports; /* import.c */
+    struct retention {   /* retention.c */
         struct list removals;
         int64_t at_ms; /* when it is looked for more */
         uint32_t kept; /* of those that were found, could not be removed then */
@@ -376,6 +378,11 @@ int64_t moved_next(const struct flow *f);
 void retention_round(struct flow *f);
 int64_t retention_next(const struct flow *f);
 void retention_drop(struct flow *f);
+
+/* import.c: see also import.h */
+void import_round(struct flow *f);
+int64_t import_next(const struct flow *f);
+void import_drop(struct flow *f);
 
 /* cluster.c: nothing to do where the store is not shared */
 enum err cluster_open(struct flow *f) MUST_USE;

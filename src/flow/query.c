@@ -309,6 +309,8 @@ static void loaded(struct flow *f, struct visit *v, struct entry *e, enum err er
         query_events(q, e);
     else if (q->q.what == FLOW_VERIFY)
         query_verify(q);
+    else if (q->q.what == FLOW_EXPORT)
+        query_export(q, e);
     else if (q->q.what == FLOW_REWRITE)
         rewrite(q, e);
     else

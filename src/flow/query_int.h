@@ -24,10 +24,11 @@ struct query {
     uint64_t instances, events, problems; /* FLOW_VERIFY */
     uint64_t removed;                     /* likewise: instances, by retention at this node */
     bool is_one, is_sys_done, is_key_tried;
-    struct search *search; /* FLOW_SHOW as of a time: query_show.c */
-    struct page *page;     /* FLOW_EVENTS: query_events.c */
-    uint64_t revision;     /* FLOW_EVENTS: the instance's when it was asked */
-    struct slice *ids;     /* FLOW_VERIFY: this page of instances */
+    struct search *search;    /* FLOW_SHOW as of a time: query_show.c */
+    struct page *page;        /* FLOW_EVENTS: query_events.c */
+    uint64_t revision;        /* FLOW_EVENTS: the instance's when it was asked */
+    struct payload_list refs; /* FLOW_EXPORT: what the records name */
+    struct slice *ids;        /* FLOW_VERIFY: this page of instances */
     uint32_t id_count, id_at;
     struct slice cursor;
 };
@@ -62,6 +63,7 @@ void walk_free(struct walk *w);
 void query_show(struct query *q, struct entry *e);
 void query_show_now(struct query *q, const struct instance *i);
 void query_events(struct query *q, struct entry *e);
+void query_export(struct query *q, struct entry *e);
 void query_verify(struct query *q);
 void query_inbox(struct query *q);
 void query_put_summary(struct json_out *o, const struct store_row *row);
