@@ -9,6 +9,7 @@
 #include "core/limits.h"
 #include "queue/queue_local.h"
 #include "queue/queue_sqs.h"
+#include "store/documents_mongo.h"
 #include "store/store_mem.h"
 #include "store/store_mongo.h"
 #include "store/store_sqlite.h"
@@ -153,6 +154,12 @@ enum err drivers_open(const struct drivers_config *config, struct drivers **out,
     }
     *out = d;
     return ERR_NONE;
+}
+
+enum err drivers_read_documents(const char *address, const char *collection, drivers_document *take,
+                                void *context, char message[DRIVERS_MESSAGE_BYTES])
+{
+    return documents_mongo_read(address, collection, take, context, message);
 }
 
 struct store *drivers_store(struct drivers *d)

@@ -28,6 +28,10 @@ struct drivers_config {
  * error does; a password is never in it. */
 enum err drivers_open(const struct drivers_config *config, struct drivers **out,
                       char message[DRIVERS_MESSAGE_BYTES]) MUST_USE;
+/* Walks through a collection of somebody else's database, as JSON. The caller waits. */
+typedef bool drivers_document(void *context, struct slice json);
+enum err drivers_read_documents(const char *address, const char *collection, drivers_document *take,
+                                void *context, char message[DRIVERS_MESSAGE_BYTES]) MUST_USE;
 /* To be added to the steady clock for the store's time. False: it has no time of its own. */
 bool drivers_offset_ms(const struct drivers *d, int64_t *offset_ms);
 struct store *drivers_store(struct drivers *d); /* the engine's view of the store */

@@ -59,6 +59,12 @@ const struct command command_table[] = {
     {"verify", cmd_verify, "Proves every record's hash and every fold", "swm verify [ID]",
      cmd_verify_help},
     {"backup", cmd_backup, "Copies the store while it runs", "swm backup FILE", cmd_backup_help},
+    {"export", cmd_export, "Writes an instance with all its records, to be imported elsewhere",
+     "swm export ID", cmd_export_help},
+    {"import", cmd_import, "Takes in exports, and data of the earlier implementation",
+     "swm import FILE… [--dry-run]\n"
+     "       swm import --from mongodb://HOST,…/DATABASE [--dry-run]",
+     cmd_import_help},
     {"migrate-store", cmd_migrate, "Moves all data from one store to another",
      "swm migrate-store --from STORE --to STORE", cmd_migrate_help},
     {"status", cmd_status, "Says how the server is", "swm status", cmd_status_help},
