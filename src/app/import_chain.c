@@ -144,17 +144,29 @@ static bool tell(struct chain *h, struct event e, int64_t at_ms, const char *wha
     return true;
 }
 
+/* The record of a failure may be later than the failure: what is out was sent again before it. */
+static struct slice say_when(struct chain *h, const struct fact *f)
+{
+    char text[TIME_TEXT_BYTES];
+    struct text t = text_new(h->arena, REASON_BYTES_MAX);
+    if (f->at_ms == 0 || f->at_ms >= h->i->at_ms)
+        return SLICE_NONE;
+    text_put_c(&t, "it failed at ");
+    text_put(&t, (struct slice){text, time_format(f->at_ms, text)});
+    return text_slice(&t);
+}
+
 static bool tell_task(struct chain *h, uint32_t k, enum event_kind kind, const char *what)
 {
     const struct fact *f = &h->facts[k];
     struct event e = {.kind = kind, .task = h->c->t->tasks[k].id};
+    bool is_now = kind == EVENT_PENDING || f->at_ms == 0;
+    e.reason = kind == EVENT_COMPLETED ? f->reason : SLICE_NONE;
     if (kind == EVENT_FAILED) {
         e.error = SLICE("Failed");
         e.message = f->reason;
-    } else if (f->reason.len > 0) {
-        e.reason = f->reason;
+        e.reason = say_when(h, f);
     }
-    bool is_now = kind == EVENT_PENDING || f->at_ms == 0;
     return tell(h, e, is_now ? h->now_ms : f->at_ms, what);
 }
 
@@ -191,26 +203,30 @@ static int find_next(const struct chain *h, enum told status)
     return next;
 }
 
-static bool tell_ends(struct chain *h)
+static bool tell_ends(struct chain *h, enum told status, enum event_kind kind, const char *what)
 {
     int k;
-    while ((k = find_next(h, TOLD_COMPLETED)) >= 0)
-        if (!tell_task(h, (uint32_t)k, EVENT_COMPLETED, "completed"))
-            return false;
-    while ((k = find_next(h, TOLD_FAILED)) >= 0)
-        if (!tell_task(h, (uint32_t)k, EVENT_FAILED, "failed"))
+    while ((k = find_next(h, status)) >= 0)
+        if (!tell_task(h, (uint32_t)k, kind, what))
             return false;
     return true;
 }
 
-/* What is out goes out again, now: its message lies in a queue of before, and its clocks begin. */
+/* What is out goes out again, now: its message lies in a queue of before, and its clocks begin. A
+ * failure comes after that, since nothing is sent any more then. */
 static bool tell_what_is_out(struct chain *h)
 {
     for (uint32_t k = 0; k < h->c->t->task_count; k++)
-        if (h->i->status == INSTANCE_RUNNING && is_out(h, k) &&
+        if (is_out(h, k) && h->facts[k].status != TOLD_FAILED &&
             !tell_task(h, k, EVENT_PENDING, "sent-again"))
             return false;
     return true;
+}
+
+static bool tell_all(struct chain *h)
+{
+    return tell_start(h) && tell_ends(h, TOLD_COMPLETED, EVENT_COMPLETED, "completed") &&
+           tell_what_is_out(h) && tell_ends(h, TOLD_FAILED, EVENT_FAILED, "failed");
 }
 
 /* --- whether it is the same --- */
@@ -269,9 +285,7 @@ bool import_chain_make(struct arena *a, struct earlier_chain *c, int64_t now_ms)
     for (uint32_t k = 0; k < c->t->task_count; k++)
         c->t->tasks[k].retry.max_attempts = 1; /* what failed then is not tried again by itself */
     h.i = instance_new(a, c->id, c->t);
-    bool is_told =
-        read_facts(&h) && tell_start(&h) && tell_ends(&h) && tell_what_is_out(&h) && check_all(&h);
-    if (!is_told)
+    if (!read_facts(&h) || !tell_all(&h) || !check_all(&h))
         return false;
     list_payloads(&h);
     c->status = slice_of(vocab_name(VOCAB_INSTANCE_STATUS, (int)h.i->status));
