@@ -7,8 +7,13 @@
 
 #define SELECTION_MS 10000
 
-static enum err walk(mongoc_collection_t *from, documents_mongo_take *take, void *context,
-                     char *message)
+struct walk {
+    documents_mongo_take *take;
+    void *context;
+    char *message;
+};
+
+static enum err walk(mongoc_collection_t *from, const struct walk *w)
 {
     bson_t all = BSON_INITIALIZER, *options = BCON_NEW("sort", "{", "_id", BCON_INT32(1), "}");
     const bson_t *document;
@@ -19,11 +24,11 @@ static enum err walk(mongoc_collection_t *from, documents_mongo_take *take, void
     while (goes_on && mongoc_cursor_next(cursor, &document)) {
         size_t len = 0;
         char *json = bson_as_relaxed_extended_json(document, &len);
-        goes_on = json != NULL && take(context, (struct slice){json, len});
+        goes_on = json != NULL && w->take(w->context, (struct slice){json, len});
         bson_free(json);
     }
     if (mongoc_cursor_error(cursor, &error)) {
-        (void)snprintf(message, DOCUMENTS_MONGO_MESSAGE_BYTES, "MongoDB: %.400s", error.message);
+        (void)snprintf(w->message, DOCUMENTS_MONGO_MESSAGE_BYTES, "MongoDB: %.400s", error.message);
         err = ERR_STORE;
     }
     mongoc_cursor_destroy(cursor);
@@ -33,11 +38,11 @@ static enum err walk(mongoc_collection_t *from, documents_mongo_take *take, void
 }
 
 static enum err read_from(mongoc_client_t *client, const mongoc_uri_t *uri, const char *collection,
-                          documents_mongo_take *take, void *context, char *message)
+                          const struct walk *w)
 {
     mongoc_collection_t *from =
         mongoc_client_get_collection(client, mongoc_uri_get_database(uri), collection);
-    enum err err = walk(from, take, context, message);
+    enum err err = walk(from, w);
     mongoc_collection_destroy(from);
     return err;
 }
@@ -59,8 +64,8 @@ enum err documents_mongo_read(const char *address, const char *collection,
     }
     (void)mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, SELECTION_MS);
     mongoc_client_t *client = mongoc_client_new_from_uri(uri);
-    enum err err =
-        client == NULL ? ERR_MEMORY : read_from(client, uri, collection, take, context, message);
+    struct walk w = {take, context, message};
+    enum err err = client == NULL ? ERR_MEMORY : read_from(client, uri, collection, &w);
     if (client != NULL)
         mongoc_client_destroy(client);
     mongoc_uri_destroy(uri);
