@@ -52,7 +52,7 @@ FUZZ := $(FUZZERS:%=build/fuzz/%)
 
 PACKAGES := yyjson libfyaml libmicrohttpd libcurl sqlite3 libmongoc-1.0 libcrypto
 # Asked for once, and only when something is compiled.
-PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
+PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(shell pkg-config --cflags $(PACKAGES) | sed "s/-I/-isystem /g"))$(PACKAGE_CFLAGS)
 PACKAGE_LIBS = $(eval PACKAGE_LIBS := $$(shell pkg-config --libs $(PACKAGES)))$(PACKAGE_LIBS)
 
 # assert(!"what went wrong") is how a bug is named, so that one of clang's conversions is allowed.
@@ -151,16 +151,21 @@ CLANG_TREE := $(call objects,build/clang,$(SRC) $(GENERATED) $(TESTS_C))
 scripts = $(foreach f,$(filter-out test/$(1)/_%,$(wildcard test/$(1)/*.py)),"$(PYTHON) $(f)") \
 	$(foreach f,$(filter-out test/$(1)/_%,$(wildcard test/$(1)/*.mjs)),"node $(f)")
 STYLE_RUN := "$(PYTHON) tools/style.py"
-CHECK_RUNS = $(STYLE_RUN) $(UNIT) $(TABLE) $(CONTRACT) $(FUZZERS:%="tools/fuzz.sh replay %") \
+CHECK_RUNS = $(STYLE_RUN) $(UNIT) $(TABLE) $(TABLE:%="% --cluster") $(CONTRACT) \
+	$(FUZZERS:%="tools/fuzz.sh replay %") \
 	$(patsubst "%,"SWM_PROGRAM=$(CHECKED) %,$(call scripts,wire))
 CHECK_NEEDS = $(CLANG_TREE) $(UNIT) $(TABLE) $(CONTRACT) $(FUZZ) $(PROGRAM) $(CHECKED)
+# What needs servers that only `make test` installs.
+TABLE_RUN := $(if $(TABLE),"$(PYTHON) test/table/mongo.py")
 SIM_SECONDS := 120
 SIM_RUN := $(if $(SIM),"$(SIM) --seconds $(SIM_SECONDS)")
+MONGO_RUNS = $(call scripts,contract)
 E2E_RUNS = $(call scripts,e2e)
+CLUSTER_RUNS = $(call scripts,cluster)
 FUZZ_SECONDS := 60
 
 .PHONY: help build run test test-after-deps check style format sim torture fuzz bench e2e \
-	e2e-after-deps install clean
+	e2e-after-deps cluster cluster-after-deps install clean
 
 help:
 	@sed -n 's/^#? //p' Makefile
@@ -185,13 +190,13 @@ style: $(CLANG_TREE)
 format:
 	@build/test-venv/bin/clang-format -i $(SRC) $(TESTS_C) $(wildcard src/*/*.h test/*.h test/*/*.h)
 
-#? make test       everything: installs what tests need, then check, sim and e2e
+#? make test       everything: installs what tests need, then check, sim, e2e and cluster
 test:
 	@tools/deps.sh test
 	@$(MAKE) test-after-deps
 
 test-after-deps: $(CHECK_NEEDS) $(SIM)
-	@tools/run-tests.sh $(CHECK_RUNS) $(SIM_RUN) $(E2E_RUNS)
+	@tools/run-tests.sh $(CHECK_RUNS) $(MONGO_RUNS) $(TABLE_RUN) $(SIM_RUN) $(E2E_RUNS) $(CLUSTER_RUNS)
 
 #? make sim        the simulator for two minutes; SEED=n runs one seed and tells all, SEEDS=n runs n
 sim: build/sim
@@ -212,6 +217,14 @@ e2e:
 
 e2e-after-deps: build
 	@tools/run-tests.sh $(E2E_RUNS)
+
+#? make cluster    three nodes over a real replica set and an SQS server, with every fault
+cluster:
+	@tools/deps.sh test
+	@$(MAKE) cluster-after-deps
+
+cluster-after-deps: build
+	@tools/run-tests.sh $(CLUSTER_RUNS)
 
 #? make bench      what it costs, measured on this machine
 bench: build

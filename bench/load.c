@@ -6,6 +6,11 @@
  *     load PORT single INSTANCES CONNECTIONS     receive ten, complete each alone
  *     load PORT batch  INSTANCES CONNECTIONS     SQS protocol: receive ten, answer ten at once
  *     load PORT hop    INSTANCES                 one instance at a time, a parked worker per task
+ *
+ * and of a cluster, where PORT is the server of the queues, apart from the nodes:
+ *
+ *     load PORT far     INSTANCES CONNECTIONS QUEUE EVENTS   receive ten, answer ten, delete ten
+ *     load PORT far-hop INSTANCES NODE_PORT EVENTS           as hop; answers go to the events queue
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -25,16 +30,19 @@
 #define BATCH 10
 #define STARTS_BATCH 100
 #define TOKEN_BYTES_MAX 1024
+#define RECEIPT_BYTES_MAX 512
 #define BYTES_MAX (256 * 1024)
 #define SQS "Content-Type: application/x-amz-json-1.0\r\nX-Amz-Target: AmazonSQS."
 #define JSON "Content-Type: application/json"
 
-enum state { RECEIVING, COMPLETING, SENDING, STARTING };
+enum state { RECEIVING, COMPLETING, SENDING, DELETING, STARTING };
 
 struct connection {
     int fd;
+    const char *port;
     enum state state;
     char tokens[BATCH][TOKEN_BYTES_MAX];
+    char receipts[BATCH][RECEIPT_BYTES_MAX];
     unsigned token_count, next_token;
     char in[BYTES_MAX];
     size_t in_len;
@@ -44,7 +52,7 @@ struct connection {
 
 static struct connection *connections[CONNECTIONS_MAX];
 static int epoll_fd;
-static char port[8];
+static const char *queue = "bench_work", *events_queue = "swm-events";
 static uint64_t wanted, done;
 
 static double read_seconds(clockid_t clock)
@@ -62,7 +70,7 @@ static void give_up(const char *what, const char *detail)
 
 /* --- one connection --- */
 
-static struct connection *open_connection(void)
+static struct connection *open_connection(const char *port)
 {
     struct connection *c = calloc(1, sizeof *c);
     struct sockaddr_in to = {.sin_family = AF_INET,
@@ -72,6 +80,7 @@ static struct connection *open_connection(void)
     int on = 1;
     if (c == NULL)
         give_up("memory", "is short");
+    c->port = port;
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
     if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof to) != 0 ||
         setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
@@ -87,7 +96,7 @@ static void send_request(struct connection *c, const char *path, const char *hea
     int head =
         snprintf(out, sizeof out,
                  "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n%s\r\nContent-Length: %zu\r\n\r\n",
-                 path, port, headers, len);
+                 path, c->port, headers, len);
     if (head < 0 || (size_t)head + len > sizeof out)
         give_up("a request is too long", path);
     memcpy(out + head, body, len);
@@ -127,40 +136,62 @@ static bool read_reply(struct connection *c)
     return true;
 }
 
-/* The tokens in a reply of either protocol: "token":"…", or the same escaped inside a text. */
+/* The next value of a member of this name, "name":"…" or the same escaped inside a text; where it
+ * ends, or NULL when there is none. */
+static const char *take_value(const char *at, const char *name, char *out, size_t max)
+{
+    at = strstr(at, name);
+    if (at == NULL)
+        return NULL;
+    at += strlen(name) + strspn(at + strlen(name), "\\\": ");
+    size_t len = strcspn(at, "\\\"");
+    if (len == 0 || len >= max)
+        give_up("not a value", at);
+    memcpy(out, at, len);
+    out[len] = '\0';
+    return at + len;
+}
+
+/* The tokens in a reply of either protocol. */
 static void take_tokens(struct connection *c)
 {
     const char *at = c->body;
     c->token_count = c->next_token = 0;
-    while (c->token_count < BATCH && (at = strstr(at, "token")) != NULL) {
-        at += 5 + strspn(at + 5, "\\\":");
-        size_t len = strcspn(at, "\\\"");
-        if (len == 0 || len >= TOKEN_BYTES_MAX)
-            give_up("not a token", at);
-        memcpy(c->tokens[c->token_count], at, len);
-        c->tokens[c->token_count++][len] = '\0';
-        at += len;
-    }
+    while (c->token_count < BATCH &&
+           (at = take_value(at, "token", c->tokens[c->token_count], TOKEN_BYTES_MAX)) != NULL)
+        c->token_count++;
+}
+
+/* Of messages that are deleted by whoever has received them. */
+static void take_receipts(struct connection *c)
+{
+    const char *at = c->body;
+    unsigned count = 0;
+    while (count < BATCH &&
+           (at = take_value(at, "ReceiptHandle", c->receipts[count], RECEIPT_BYTES_MAX)) != NULL)
+        count++;
+    if (count != c->token_count)
+        give_up("messages without tokens or receipts", c->body);
 }
 
 /* --- requests --- */
 
-static void send_receive(struct connection *c, const char *queue, unsigned max)
+static void send_receive(struct connection *c, const char *from, unsigned max)
 {
     char path[128], body[64];
-    snprintf(path, sizeof path, "/v1/queues/%s/receive", queue);
+    snprintf(path, sizeof path, "/v1/queues/%s/receive", from);
     int len = snprintf(body, sizeof body, "{\"max\":%u,\"wait_seconds\":20}", max);
     c->state = RECEIVING;
     send_request(c, path, JSON, body, (size_t)len);
 }
 
-static void send_sqs_receive(struct connection *c)
+static void send_sqs_receive(struct connection *c, const char *from)
 {
-    char body[256];
+    char body[512];
     int len = snprintf(body, sizeof body,
-                       "{\"QueueUrl\":\"http://127.0.0.1:%s/000000000000/bench_work\","
+                       "{\"QueueUrl\":\"http://127.0.0.1:%s/000000000000/%s\","
                        "\"MaxNumberOfMessages\":%d,\"WaitTimeSeconds\":20}",
-                       port, BATCH);
+                       c->port, from, BATCH);
     c->state = RECEIVING;
     send_request(c, "/", SQS "ReceiveMessage", body, (size_t)len);
 }
@@ -176,9 +207,9 @@ static void send_complete(struct connection *c, const char *token)
 static void send_sqs_answers(struct connection *c)
 {
     static char body[BYTES_MAX / 2];
-    int len = snprintf(
-        body, sizeof body,
-        "{\"QueueUrl\":\"http://127.0.0.1:%s/000000000000/swm-events\",\"Entries\":[", port);
+    int len = snprintf(body, sizeof body,
+                       "{\"QueueUrl\":\"http://127.0.0.1:%s/000000000000/%s\",\"Entries\":[",
+                       c->port, events_queue);
     for (unsigned i = 0; i < c->token_count; i++)
         len += snprintf(body + len, sizeof body - (size_t)len,
                         "%s{\"Id\":\"%u\",\"MessageBody\":\"{\\\"event\\\":\\\"TaskCompleted\\\","
@@ -187,6 +218,21 @@ static void send_sqs_answers(struct connection *c)
     len += snprintf(body + len, sizeof body - (size_t)len, "]}");
     c->state = SENDING;
     send_request(c, "/", SQS "SendMessageBatch", body, (size_t)len);
+}
+
+static void send_sqs_deletes(struct connection *c, const char *from)
+{
+    static char body[BYTES_MAX / 2];
+    int len = snprintf(body, sizeof body,
+                       "{\"QueueUrl\":\"http://127.0.0.1:%s/000000000000/%s\",\"Entries\":[",
+                       c->port, from);
+    for (unsigned i = 0; i < c->token_count; i++)
+        len += snprintf(body + len, sizeof body - (size_t)len,
+                        "%s{\"Id\":\"%u\",\"ReceiptHandle\":\"%s\"}", i == 0 ? "" : ",", i,
+                        c->receipts[i]);
+    len += snprintf(body + len, sizeof body - (size_t)len, "]}");
+    c->state = DELETING;
+    send_request(c, "/", SQS "DeleteMessageBatch", body, (size_t)len);
 }
 
 static void send_starts(struct connection *c, const char *template, unsigned count)
@@ -234,7 +280,7 @@ static void go_on_single(struct connection *c)
     if (c->next_token < c->token_count)
         send_complete(c, c->tokens[c->next_token++]);
     else
-        send_receive(c, "bench_work", BATCH);
+        send_receive(c, queue, BATCH);
 }
 
 static void go_on_batch(struct connection *c)
@@ -248,7 +294,26 @@ static void go_on_batch(struct connection *c)
     if (c->token_count > 0)
         send_sqs_answers(c);
     else
-        send_sqs_receive(c);
+        send_sqs_receive(c, queue);
+}
+
+/* A message is deleted when its answer was acknowledged. */
+static void go_on_far(struct connection *c)
+{
+    if (c->body != NULL && c->state == SENDING) {
+        done += count_in(c->body, "\"MessageId\"");
+        send_sqs_deletes(c, queue);
+        return;
+    }
+    c->token_count = c->body != NULL && c->state == DELETING ? 0 : c->token_count;
+    if (c->body != NULL && c->state == RECEIVING) {
+        take_tokens(c);
+        take_receipts(c);
+    }
+    if (c->token_count > 0)
+        send_sqs_answers(c);
+    else
+        send_sqs_receive(c, queue);
 }
 
 static void run(void (*go_on)(struct connection *c), unsigned count)
@@ -309,10 +374,11 @@ static double pick(double *values, size_t count, double part)
     return values[(size_t)((double)(count - 1) * part)] * 1e3;
 }
 
+static const char *const hop_queues[TASKS] = {"bench_1", "bench_2", "bench_3"};
+
 /* One instance from its start to the acknowledged last answer; the hops between its tasks. */
 static double follow(struct connection *client, struct connection *workers[TASKS], double *hops)
 {
-    static const char *const queues[TASKS] = {"bench_1", "bench_2", "bench_3"};
     double began = read_seconds(CLOCK_MONOTONIC), sent = began;
     send_starts(client, "bench-hop", 1);
     wait_both(workers[0], client);
@@ -320,7 +386,7 @@ static double follow(struct connection *client, struct connection *workers[TASKS
         take_tokens(workers[i]);
         if (workers[i]->token_count != 1)
             give_up("not one message came", workers[i]->body);
-        send_receive(workers[i], queues[i], 1);
+        send_receive(workers[i], hop_queues[i], 1);
         sent = read_seconds(CLOCK_MONOTONIC);
         send_complete(client, workers[i]->tokens[0]);
         if (i + 1 < TASKS)
@@ -329,19 +395,48 @@ static double follow(struct connection *client, struct connection *workers[TASKS
     return wait_both(client, NULL) - began;
 }
 
-static void measure_hops(size_t count)
+/* The same where answers go to the events queue: each worker sends its own, and deletes its
+ * message while the next one already has work. */
+static double follow_far(struct connection *client, struct connection *workers[TASKS], double *hops)
 {
-    static const char *const queues[TASKS] = {"bench_1", "bench_2", "bench_3"};
-    struct connection *client = open_connection(), *workers[TASKS];
+    double began = read_seconds(CLOCK_MONOTONIC), sent = began;
+    send_starts(client, "bench-hop", 1);
+    wait_both(workers[0], client);
+    for (unsigned i = 0; i < TASKS; i++) {
+        struct connection *w = workers[i];
+        take_tokens(w);
+        take_receipts(w);
+        if (w->token_count != 1)
+            give_up("not one message came", w->body);
+        sent = read_seconds(CLOCK_MONOTONIC);
+        send_sqs_answers(w);
+        if (i + 1 < TASKS)
+            hops[i] = wait_both(workers[i + 1], w) - sent;
+        else
+            wait_both(w, NULL);
+        send_sqs_deletes(w, hop_queues[i]);
+        wait_both(w, NULL);
+        send_sqs_receive(w, hop_queues[i]);
+    }
+    return sent - began;
+}
+
+static void measure_hops(size_t count, const char *port, const char *node_port)
+{
+    bool is_far = node_port != NULL;
+    struct connection *client = open_connection(is_far ? node_port : port), *workers[TASKS];
     double *hops = calloc(count * (TASKS - 1), sizeof *hops), *whole = calloc(count, sizeof *whole);
     if (hops == NULL || whole == NULL || count == 0)
         give_up("memory", "is short");
     for (unsigned i = 0; i < TASKS; i++) {
-        workers[i] = open_connection();
-        send_receive(workers[i], queues[i], 1);
+        workers[i] = open_connection(port);
+        if (is_far)
+            send_sqs_receive(workers[i], hop_queues[i]);
+        else
+            send_receive(workers[i], hop_queues[i], 1);
     }
     for (size_t i = 0; i < count; i++)
-        whole[i] = follow(client, workers, hops + i * (TASKS - 1));
+        whole[i] = (is_far ? follow_far : follow)(client, workers, hops + i * (TASKS - 1));
     size_t hop_count = count * (TASKS - 1);
     printf("{\"hop_ms_p50\":%.3f,\"hop_ms_p99\":%.3f,", pick(hops, hop_count, 0.5),
            pick(hops, hop_count, 0.99));
@@ -351,27 +446,44 @@ static void measure_hops(size_t count)
     free(whole);
 }
 
+typedef void go_on(struct connection *c);
+
+static go_on *find_mode(const char *name)
+{
+    static const struct {
+        const char *name;
+        go_on *go_on;
+    } modes[] = {{"start", go_on_starting},
+                 {"single", go_on_single},
+                 {"batch", go_on_batch},
+                 {"far", go_on_far}};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (strcmp(name, modes[i].name) == 0)
+            return modes[i].go_on;
+    give_up("no such mode", name);
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 4)
-        give_up("usage", "load PORT start|single|batch|hop INSTANCES [CONNECTIONS]");
-    snprintf(port, sizeof port, "%s", argv[1]);
+        give_up("usage", "load PORT start|single|batch|hop|far|far-hop INSTANCES …");
+    const char *port = argv[1], *mode = argv[2];
     uint64_t instances = strtoull(argv[3], NULL, 10);
-    unsigned count = argc > 4 ? (unsigned)strtoul(argv[4], NULL, 10) : 4;
-    bool is_start = strcmp(argv[2], "start") == 0;
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (strcmp(argv[2], "hop") == 0) {
-        measure_hops(instances);
+    if (strcmp(mode, "hop") == 0 || (strcmp(mode, "far-hop") == 0 && argc > 5)) {
+        events_queue = argc > 5 ? argv[5] : events_queue;
+        measure_hops(instances, port, argc > 5 ? argv[4] : NULL);
         return 0;
     }
+    unsigned count = argc > 4 ? (unsigned)strtoul(argv[4], NULL, 10) : 4;
+    queue = argc > 6 ? argv[5] : queue;
+    events_queue = argc > 6 ? argv[6] : events_queue;
     if (count > CONNECTIONS_MAX)
         give_up("too many connections", argv[4]);
     for (unsigned i = 0; i < count; i++)
-        connections[i] = open_connection();
-    wanted = is_start ? instances : instances * TASKS;
-    run(is_start                         ? go_on_starting
-        : strcmp(argv[2], "single") == 0 ? go_on_single
-                                         : go_on_batch,
-        count);
+        connections[i] = open_connection(port);
+    wanted = find_mode(mode) == go_on_starting ? instances : instances * TASKS;
+    run(find_mode(mode), count);
     return 0;
 }

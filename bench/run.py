@@ -18,6 +18,8 @@ import subprocess
 import sys
 import time
 
+import cluster
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = ROOT / "build" / "bench"
 DIR = pathlib.Path(os.environ.get("BENCH_DIR", BIN)) / "data"
@@ -284,8 +286,10 @@ def main():
     measure_engine(out)
     measure_store(out)
     shutil.rmtree(DIR)
+    out["cluster"] = cluster.measure()
     (ROOT / "build" / "bench.json").write_text(json.dumps(out, indent=2) + "\n")
     print_table(out)
+    cluster.print_table(out["cluster"])
 
 
 main()

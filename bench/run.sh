@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 env -u MAKELEVEL -u MAKEFLAGS make -s build/release/libswm.a
 mkdir -p build/bench
 cflags="-std=c17 -D_GNU_SOURCE -O2 -g -Isrc -pthread"
-packages="yyjson libfyaml libmicrohttpd libcurl sqlite3 libcrypto"
+packages="yyjson libfyaml libmicrohttpd libcurl sqlite3 libmongoc-1.0 libcrypto"
 cc=${CC:-gcc}
 for name in engine store_append; do
     # shellcheck disable=SC2046,SC2086
@@ -22,6 +22,9 @@ for name in load ready raw; do
     # shellcheck disable=SC2086
     $cc $cflags "bench/$name.c" -o "build/bench/$name"
 done
+# shellcheck disable=SC2046,SC2086
+$cc $cflags $(pkg-config --cflags libmongoc-1.0) bench/mongo_append.c \
+    $(pkg-config --libs libmongoc-1.0) -o build/bench/mongo_append
 # shellcheck disable=SC2086
 $cc $cflags -shared -fPIC bench/syncs.c -o build/bench/syncs.so
 python=python3

@@ -57,12 +57,14 @@ find_missing_test() {
     has ctags-universal || ctags --version 2>/dev/null | grep -q Universal || missing+=(universal-ctags)
     need_program jq jq
     need_program sqlite3 sqlite3
+    need_program openssl openssl
     need_program curl curl
     need_program nodejs node
     need_program npm npm
     need_program wrk wrk
     need_program strace strace
     need_program procps ps
+    [ -e "$(faketime_library)" ] || missing+=(libfaketime)
     python_has_venv || missing+=(python3 python3-venv)
     if ! has_any chromium chromium-browser google-chrome; then
         if is_ubuntu; then
@@ -72,6 +74,9 @@ find_missing_test() {
         fi
     fi
 }
+
+# Debian's place for it: nodes whose clocks are apart are started with it.
+faketime_library() { echo "/usr/lib/$(uname -m)-linux-gnu/faketime/libfaketimeMT.so.1"; }
 
 is_ubuntu() { grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null; }
 

@@ -137,8 +137,7 @@ enum err auth_find(struct auth *a, struct http_request *r, const char **why)
         note(r, ROLE_ADMIN, SLICE(AUTH_ADMIN_NAME));
         return ERR_NONE;
     }
-    const struct access_key *key =
-        auth_text_id(text, &id) ? access_find(a->flow, id) : NULL;
+    const struct access_key *key = auth_text_id(text, &id) ? access_find(a->flow, id) : NULL;
     if (key == NULL || !hash_eq(hash, key->hash, sizeof hash))
         return ERR_UNAUTHORIZED;
     return take_key(a, r, key, why);

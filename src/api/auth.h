@@ -9,7 +9,7 @@
 #include "flow/access.h"
 
 #define AUTH_ADMIN_NAME "SWM_ADMIN_KEY" /* its name in records; no key may be called so */
-#define AUTH_SECRET_BYTES 32 /* of chance in a key's text */
+#define AUTH_SECRET_BYTES 32            /* of chance in a key's text */
 #define AUTH_TEXT_CHARS (4 + HASH_ID_CHARS + 1 + 52)
 
 struct auth_caller { /* lives in the request's arena; http_caller finds it */

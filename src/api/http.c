@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define FDS_KEPT 64 /* descriptors that connections leave to the store and the rest */
 
 struct address {
@@ -96,9 +97,28 @@ static unsigned connections_max(void)
                                          : (unsigned)limit.rlim_cur / 2 + 1;
 }
 
-static struct MHD_Daemon *start_daemon(struct http_server *s, int listen_fd, bool is_v6)
+/* What the daemon is given for TLS; nothing but the end for plain HTTP. */
+static void fill_tls(const struct http_config *config, struct MHD_OptionItem items[4])
 {
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (is_v6 ? MHD_USE_IPv6 : 0);
+    size_t count = 0;
+    if (config->tls_cert != NULL) {
+        items[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0,
+                                                 (void *)(uintptr_t)config->tls_cert};
+        items[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0,
+                                                 (void *)(uintptr_t)config->tls_key};
+        items[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0,
+                                                 (void *)(uintptr_t)TLS_PRIORITIES};
+    }
+    items[count] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+}
+
+static struct MHD_Daemon *start_daemon(struct http_server *s, const struct http_config *config,
+                                       int listen_fd, bool is_v6)
+{
+    struct MHD_OptionItem tls[4];
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (is_v6 ? MHD_USE_IPv6 : 0) |
+                     (s->is_secure ? MHD_USE_TLS : 0);
+    fill_tls(config, tls);
     return MHD_start_daemon(
         flags, 0, NULL, NULL, http_request_take, s, /* */
         MHD_OPTION_LISTEN_SOCKET, listen_fd,        /* */
@@ -106,7 +126,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int listen_fd, boo
         http_request_end, s, MHD_OPTION_CONNECTION_LIMIT, connections_max(), /* */
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_PER_IP_MAX,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_IDLE_S_MAX, /* */
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_HEADER_BYTES_MAX,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_HEADER_BYTES_MAX, MHD_OPTION_ARRAY, tls,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
 }
 
@@ -155,12 +175,14 @@ enum err http_open(const struct http_config *config, struct http_server **out)
     list_init(&s->open);
     list_init(&s->spare);
     take_hosts(s, config, &a);
-    s->daemon = start_daemon(s, listen_fd, a.socket.any.sa_family == AF_INET6);
+    s->is_secure = config->tls_cert != NULL;
+    s->daemon = start_daemon(s, config, listen_fd, a.socket.any.sa_family == AF_INET6);
     if (s->daemon == NULL)
         close(listen_fd);
     if (s->daemon == NULL || !start_watch(s)) {
+        enum err e = s->daemon == NULL && s->is_secure ? ERR_CORRUPT : ERR_IO;
         http_close(s);
-        return ERR_IO;
+        return e;
     }
     s->port = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
     *out = s;

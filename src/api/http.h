@@ -16,12 +16,14 @@ struct http_config {
     struct slice address;      /* "127.0.0.1:7960", "[::1]:7960"; port 0: any free one */
     const struct slice *hosts; /* further allowed Host names, without port */
     size_t host_count;
+    const char *tls_cert, *tls_key; /* PEM texts, read by http_open only; NULL: plain HTTP */
     /* The one handler: the route table (api/route.h). */
     void (*handle)(void *context, struct http_request *r);
     void *context;
 };
 
-/* ERR_IO: cannot listen (errno says why); ERR_INVALID: not an address. */
+/* ERR_IO: cannot listen (errno says why); ERR_INVALID: not an address; ERR_CORRUPT: the certificate
+ * and the key are none, or not of each other. */
 enum err http_open(const struct http_config *config, struct http_server **out) MUST_USE;
 int http_poll_fd(const struct http_server *s);     /* becomes readable when http_round has work */
 void http_round(struct http_server *s);            /* reads, parses, calls handlers, writes */
@@ -46,6 +48,7 @@ struct slice http_query(const struct http_request *r, const char *name); /* deco
 /* Iterates the names in the query, decoded: start with *cursor = 0 until false. */
 bool http_query_next(const struct http_request *r, size_t *cursor, struct slice *name);
 struct slice http_peer(const struct http_request *r); /* the client's address, for records */
+bool http_is_secure(const struct http_request *r);    /* it came over TLS */
 /* Who asks, as api/auth.h found out: kept with the request for whoever handles it. NULL: not known.
  */
 struct auth_caller;

@@ -61,7 +61,7 @@ struct http_server {
     struct list open, spare;
     size_t body_bytes; /* of all bodies held */
     size_t watched;
-    bool is_closing;
+    bool is_closing, is_secure;
 };
 
 /* http_request.c: callbacks of the library. */

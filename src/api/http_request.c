@@ -379,6 +379,11 @@ struct slice http_peer(const struct http_request *r)
     return slice_of(inet_ntop(a->sa_family, address, text, INET6_ADDRSTRLEN));
 }
 
+bool http_is_secure(const struct http_request *r)
+{
+    return r->server->is_secure;
+}
+
 void http_set_caller(struct http_request *r, const struct auth_caller *caller)
 {
     r->caller = caller;

@@ -49,6 +49,10 @@ static void put_server(struct text *t, const struct rest *x)
     put(t, "swm_http_open_requests", "gauge", "Requests not yet answered, streams included.",
         http_open_requests(x->http));
     put(t, "swm_streams", "gauge", "Open event streams.", x->streams.count);
+    put(t, "swm_unauthorized_requests_total", "counter", "Requests without a valid key.",
+        x->auth.unauthorized);
+    put(t, "swm_forbidden_requests_total", "counter", "Requests that a key's role did not allow.",
+        x->auth.forbidden);
     put(t, "swm_log_dropped_total", "counter", "Lines of log that nobody read in time.",
         log_dropped_count());
 }
@@ -91,6 +95,22 @@ static void put_queues(struct text *t, const struct rest *x, struct arena *a)
     }
 }
 
+/* Where the queues lie at a service. */
+static void put_service(struct text *t, const struct queue *q)
+{
+    struct queue_counter c;
+    struct queue_health h;
+    if (q == NULL || q->ops->counter == NULL)
+        return;
+    q->ops->health(q, &h);
+    put(t, "swm_queue_unsent", "gauge", "Task messages that the service does not have yet.",
+        h.unsent);
+    put(t, "swm_queue_events_in_hand", "gauge", "Received events without a verdict.", h.in_hand);
+    put_head(t, "swm_queue_requests_total", "counter", "Requests to the service.");
+    for (size_t n = 0; q->ops->counter(q, n, &c); n++)
+        text_printf(t, "swm_queue_requests_total{action=\"%s\"} %" PRIu64 "\n", c.action, c.count);
+}
+
 void metrics_show(struct rest *x, struct http_request *r, const struct slice *args)
 {
     (void)args;
@@ -101,5 +121,6 @@ void metrics_show(struct rest *x, struct http_request *r, const struct slice *ar
     put_memory(&t);
     put_flow(&t, &stats);
     put_queues(&t, x, http_arena(r));
+    put_service(&t, x->queue);
     http_reply(r, 200, "text/plain; version=0.0.4; charset=utf-8", text_slice(&t));
 }

@@ -178,9 +178,8 @@ void rest_key_create(struct rest *x, struct http_request *r, const struct slice 
     uint8_t chance[AUTH_SECRET_BYTES + SHA256_BYTES];
     char id[HASH_ID_CHARS];
     struct access_order o = {.id = {id, sizeof id}};
-    if (!rest_take_object(r, &body) || !check_members(r, body) ||
-        !take_role(x, r, body, &o.role) || !take_name(r, body, &o.name) ||
-        !take_end(x, r, body, &o.expires_at_ms))
+    if (!rest_take_object(r, &body) || !check_members(r, body) || !take_role(x, r, body, &o.role) ||
+        !take_name(r, body, &o.name) || !take_end(x, r, body, &o.expires_at_ms))
         return;
     if (getrandom(chance, sizeof chance, 0) != (ssize_t)sizeof chance) {
         rest_fail(r, ERR_IO, "the system gives no random bytes");
@@ -214,8 +213,8 @@ void rest_key_list(struct rest *x, struct http_request *r, const struct slice *a
 {
     (void)args;
     size_t count = 0;
-    const struct access_key *k, **keys =
-        arena_array(http_arena(r), access_count(x->flow) + 1, sizeof(const struct access_key *));
+    const struct access_key *k, **keys = arena_array(http_arena(r), access_count(x->flow) + 1,
+                                                     sizeof(const struct access_key *));
     for (size_t cursor = 0; (k = access_next(x->flow, &cursor)) != NULL;)
         keys[count++] = k;
     qsort(keys, count, sizeof *keys, compare_age);

@@ -19,6 +19,8 @@ static void write_queue(struct json_out *o, const struct queue_info *q)
     json_put_time(o, "oldest_at", q->oldest_at_ms);
     json_put_time(o, "created_at", q->created_at_ms);
     json_put_raw(o, "attributes", q->attributes);
+    if (q->problem.at != NULL)
+        json_put_string(o, "problem", q->problem);
     json_object_end(o);
 }
 
@@ -166,6 +168,12 @@ void rest_queue_peek(struct rest *x, struct http_request *r, const struct slice 
     uint32_t limit;
     if (!rest_take_limit(r, "limit", 10, &limit))
         return;
+    if (x->queues->ops->peek == NULL) {
+        rest_fail(r, ERR_REFUSED,
+                  "the queues of this server are on Amazon SQS, where nobody can look at a message "
+                  "without receiving it");
+        return;
+    }
     struct receiving *w = arena_alloc(http_arena(r), sizeof *w);
     *w = (struct receiving){.rest = x, .request = r};
     x->queues->ops->peek(x->queues, args[0], limit < PEEK_MAX ? limit : PEEK_MAX, take_received, w);

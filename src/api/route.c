@@ -104,15 +104,18 @@ static bool match_method(struct http_request *r, const char *method)
     return slice_eq_text(m, method) || (slice_eq_text(m, "HEAD") && strcmp(method, "GET") == 0);
 }
 
-/* Each method of an address, once; HEAD beside GET. */
+/* Each method of an address, once; HEAD beside GET, and both before the others. */
 static void add_method(struct http_request *r, const char *method, struct slice *allow)
 {
     struct text t = text_new(http_arena(r), 64);
-    if (allow->at != NULL) {
-        text_put(&t, *allow);
+    bool is_get = strcmp(method, "GET") == 0;
+    text_put_c(&t, is_get ? "GET, HEAD" : "");
+    if (is_get && allow->at != NULL)
         text_put_c(&t, ", ");
-    }
-    text_put_c(&t, strcmp(method, "GET") == 0 ? "GET, HEAD" : method);
+    text_put(&t, *allow);
+    if (!is_get && allow->at != NULL)
+        text_put_c(&t, ", ");
+    text_put_c(&t, is_get ? "" : method);
     *allow = text_slice(&t);
 }
 

@@ -15,7 +15,7 @@ struct route {
     const char *method;
     const char *path; /* pieces in braces match any one piece */
     route_handler *handle;
-    enum role role; /* who may ask; without credentials everybody on this machine is an admin */
+    enum role role;    /* who may ask; without credentials everybody on this machine is an admin */
     const char *query; /* names allowed in the query, separated by blanks */
     const char *summary;
 };

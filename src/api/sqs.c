@@ -97,7 +97,7 @@ static bool is_plain(char c)
 void sqs_write_url(struct sqs_call *c, struct json_out *o, struct slice queue)
 {
     struct text t = text_new(http_arena(c->request), HTTP_HEADER_BYTES_MAX);
-    text_put_c(&t, "http://");
+    text_put_c(&t, http_is_secure(c->request) ? "https://" : "http://");
     text_put(&t, http_header(c->request, "Host"));
     text_put_c(&t, "/" SQS_ACCOUNT "/");
     for (size_t i = 0; i < queue.len; i++) {

@@ -100,8 +100,7 @@ static bool check_time(struct sqs_call *c, const struct signing *s)
         sigv4_time(now_ms - (last_ms - s->at_ms), edge);
         sqs_fail_as(c, SQS_BAD_SIGNATURE,
                     "Signature expired: %.*s is now earlier than %s (%s - %lld s.)",
-                    SLICE_ARG(s->request.time), edge, now,
-                    (long long)(last_ms - s->at_ms) / 1000);
+                    SLICE_ARG(s->request.time), edge, now, (long long)(last_ms - s->at_ms) / 1000);
         return false;
     }
     if (s->at_ms <= time_add(now_ms, SKEW_MS))

@@ -117,13 +117,20 @@ static bool matches(const char *wanted, yyjson_val *record, const char *name)
     return wanted == NULL || slice_eq_text(json_get_text(record, name), wanted);
 }
 
+static int64_t number_of(yyjson_val *record, const char *name)
+{
+    int64_t n = 0;
+    (void)json_get_int(record, name, &n);
+    return n;
+}
+
 /* An event beyond the place where the next page begins comes again. */
 static bool was_said(struct page *p, yyjson_val *record)
 {
     const struct stream *s = p->stream;
     uint64_t name = slice_hash(json_get_text(record, "instance")) ^
-                    (uint64_t)yyjson_get_sint(json_get(record, "seq")) * 0x9e3779b97f4a7c15U;
-    bool is_again = yyjson_get_sint(json_get(record, "position")) > p->next_pos;
+                    (uint64_t)number_of(record, "seq") * 0x9e3779b97f4a7c15U;
+    bool is_again = number_of(record, "position") > p->next_pos;
     if (is_again && p->said_count < PAGE_EVENTS)
         p->said[p->said_count++] = name;
     for (uint32_t k = 0; k < s->said_count; k++)
@@ -135,7 +142,7 @@ static bool was_said(struct page *p, yyjson_val *record)
 static void put_record(struct page *p, yyjson_val *record)
 {
     const struct stream *s = p->stream;
-    int64_t pos = yyjson_get_sint(json_get(record, "position"));
+    int64_t pos = number_of(record, "position");
     p->count++;
     if (was_said(p, record))
         return;

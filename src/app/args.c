@@ -61,6 +61,8 @@ static const struct option options[] = {
          "                                 before it may"),
     TEXT(name, "TEXT", "what the records call the key"),
     TEXT(expires, "LENGTH|TIME", "when it ends: 30d, or 2026-11-23T12:00:00Z (never)"),
+    TEXT(from, "STORE", "where the data are: a data folder, or mongodb://HOST,…/DB?…"),
+    TEXT(to, "STORE", "where they go: a data folder, or mongodb://HOST,…/DB?…; nothing is there"),
     FLAG("fast", fast, "everything five times as fast"),
     FLAG("no-open", no_open, "does not open the page in a browser"),
     FLAG("json", json, "prints JSON for programs"),

@@ -239,6 +239,10 @@ static bool set_all(const struct client *c, struct client_call *call,
     /* A proxy is for reaching others, never this machine. */
     if (c->is_loopback && curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK)
         return false;
+    const char *ca_file = getenv("SWM_CA_FILE");
+    if (ca_file != NULL && ca_file[0] != '\0' &&
+        curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) != CURLE_OK)
+        return false;
     return curl_easy_setopt(easy, CURLOPT_URL, call->path) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PRIVATE, call) == CURLE_OK &&
@@ -327,6 +331,11 @@ static void explain(struct client *c, const struct client_call *call)
 {
     if (call->result == CURLE_COULDNT_CONNECT && c->is_loopback)
         (void)snprintf(c->why, sizeof c->why, "cannot reach %s: start it with `swm serve`", c->url);
+    else if (call->result == CURLE_PEER_FAILED_VERIFICATION)
+        (void)snprintf(c->why, sizeof c->why,
+                       "%s shows a certificate that nobody known here vouches for: name who does "
+                       "with SWM_CA_FILE",
+                       c->url);
     else
         (void)snprintf(c->why, sizeof c->why, "cannot reach %s: %s", c->url,
                        curl_easy_strerror(call->result));

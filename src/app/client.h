@@ -28,7 +28,8 @@ struct client_answer {
     struct slice body; /* in the arena that was given */
 };
 
-/* `url` NULL: SWM_URL, else http://127.0.0.1:7960. Credentials are SWM_TOKEN's. ERR_INVALID: the
+/* `url` NULL: SWM_URL, else http://127.0.0.1:7960. Credentials are SWM_TOKEN's,
+ * and SWM_CA_FILE names who vouches for a server's certificate. ERR_INVALID: the
  * URL or the token is none, and `why` says so. */
 enum err client_open(const char *url, struct client **out, char why[CLIENT_WHY_BYTES]) MUST_USE;
 void client_close(struct client *c);

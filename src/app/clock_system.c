@@ -1,4 +1,4 @@
-/* Reads the wall clock once per round for the loop. Before it stands the system, after it
+/* Reads the clock once per round for the loop. Before it stands the system, after it
  * everything that asks what time it is. It must never go back. */
 #include "app/clock_system.h"
 
@@ -15,12 +15,13 @@ static int64_t read_us(clockid_t id)
 static int64_t read_system(struct clock *clock)
 {
     struct clock_system *c = (struct clock_system *)(void *)clock;
-    int64_t wall_ms = read_us(CLOCK_REALTIME) / 1000 + c->offset_ms,
-            steady_us = read_us(CLOCK_MONOTONIC);
-    if (wall_ms >= c->told_ms) {
-        c->told_ms = wall_ms;
+    int64_t steady_us = read_us(CLOCK_BOOTTIME);
+    int64_t now_ms =
+        c->is_stores ? steady_us / 1000 + c->offset_ms : read_us(CLOCK_REALTIME) / 1000;
+    if (now_ms >= c->told_ms) {
+        c->told_ms = now_ms;
         c->steady_us = steady_us;
-        return wall_ms;
+        return now_ms;
     }
     int64_t gained_ms = (steady_us - c->steady_us) / 2000;
     if (gained_ms > 0) {

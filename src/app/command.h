@@ -56,6 +56,8 @@ int cmd_verify(int argc, char **argv);
 void cmd_verify_help(void);
 int cmd_backup(int argc, char **argv);
 void cmd_backup_help(void);
+int cmd_migrate(int argc, char **argv);
+void cmd_migrate_help(void);
 int cmd_status(int argc, char **argv);
 void cmd_status_help(void);
 int cmd_demo(int argc, char **argv);

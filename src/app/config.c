@@ -3,6 +3,7 @@
 #include "app/config.h"
 
 #include "base/slice.h"
+#include "base/time.h"
 #include "core/limits.h"
 
 #include <arpa/inet.h>
@@ -36,6 +37,12 @@ static const struct option options[] = {
      "the name of this server in the records (local; in a cluster the host's)"},
     {"--host", "SWM_HOST", OPTION_LIST, offsetof(struct config, hosts), "NAME", NULL,
      "a further name that browsers may call this server; may be given again"},
+    {"--tls-cert", "SWM_TLS_CERT", OPTION_TEXT, offsetof(struct config, tls_cert), "FILE", NULL,
+     "serves HTTPS with this certificate, its chain after it (PEM)"},
+    {"--tls-key", "SWM_TLS_KEY", OPTION_TEXT, offsetof(struct config, tls_key), "FILE", NULL,
+     "its private key (PEM)"},
+    {"--retention", "SWM_RETENTION", OPTION_TEXT, offsetof(struct config, retention), "LENGTH",
+     "keep", "how long finished instances are kept after their last change, such as 30d"},
     {"--log-level", "SWM_LOG_LEVEL", OPTION_TEXT, offsetof(struct config, log_level),
      "debug|info|warn|error", "info", "what is logged on standard error"},
     {"--log-json", "SWM_LOG_JSON", OPTION_FLAG, offsetof(struct config, log_json), NULL, NULL,
@@ -200,6 +207,17 @@ static enum err name_node(struct config *c)
     return ERR_NONE;
 }
 
+static enum err read_retention(struct config *c)
+{
+    bool is_kept = strcmp(c->retention, "keep") == 0;
+    if (is_kept ||
+        (duration_parse(slice_of(c->retention), &c->retention_ms) && c->retention_ms > 0))
+        return ERR_NONE;
+    fprintf(stderr, "swm serve: --retention takes \"keep\" or a length such as 30d; not \"%s\"\n",
+            c->retention);
+    return ERR_INVALID;
+}
+
 static enum err check(struct config *c)
 {
     static const char *const stores[] = {"sqlite", "memory", "mongodb://…", "mongodb+srv://…",
@@ -215,8 +233,18 @@ static enum err check(struct config *c)
         check_word("--log-level", c->log_level, levels, &which) != ERR_NONE)
         return ERR_INVALID;
     c->least = (enum log_level)which;
+    if (strchr(c->listen, ':') == NULL) {
+        fprintf(stderr, "swm serve: --listen %s is not an address and a port\n", c->listen);
+        return ERR_INVALID;
+    }
+    if ((c->tls_cert == NULL) != (c->tls_key == NULL)) {
+        fputs("swm serve: --tls-cert and --tls-key belong together\n", stderr);
+        return ERR_INVALID;
+    }
     c->is_open_address = !is_loopback(c->listen);
-    enum err e = name_node(c);
+    enum err e = read_retention(c);
+    if (e == ERR_NONE)
+        e = name_node(c);
     return e == ERR_NONE ? check_admin_key(c) : e;
 }
 

@@ -6,12 +6,14 @@
 #include "base/log.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define CONFIG_HOSTS_MAX 16
 #define CONFIG_NODE_BYTES 72
 
 struct config {
     const char *data, *listen, *store, *queue, *node, *log_level;
+    const char *tls_cert, *tls_key; /* files; NULL: plain HTTP */
     const char *hosts[CONFIG_HOSTS_MAX];
     size_t host_count;
     const char *admin_key; /* SWM_ADMIN_KEY; NULL: none. No option: those can be seen by others */
@@ -19,6 +21,8 @@ struct config {
     bool is_shared_store;  /* other nodes use it too */
     char node_name[CONFIG_NODE_BYTES]; /* `node`; with a shared store it has a suffix of this start
                                         */
+    const char *retention;
+    int64_t retention_ms; /* what it says; 0: everything is kept */
     bool log_json;
     enum log_level least; /* what log_level says */
 };

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -19,6 +20,9 @@ static void become(const struct demo_server *s, int out_fd, pid_t parent)
     sigset_t none;
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)unsetenv("SWM_ADMIN_KEY"); /* the demo is open, on this machine alone */
+    (void)unsetenv("SWM_TLS_CERT");
+    (void)unsetenv("SWM_TLS_KEY");
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)setpgid(0, 0);
     if (getppid() != parent || dup2(out_fd, STDOUT_FILENO) < 0)

@@ -59,6 +59,8 @@ const struct command command_table[] = {
     {"verify", cmd_verify, "Proves every record's hash and every fold", "swm verify [ID]",
      cmd_verify_help},
     {"backup", cmd_backup, "Copies the store while it runs", "swm backup FILE", cmd_backup_help},
+    {"migrate-store", cmd_migrate, "Moves all data from one store to another",
+     "swm migrate-store --from STORE --to STORE", cmd_migrate_help},
     {"status", cmd_status, "Says how the server is", "swm status", cmd_status_help},
     {"version", cmd_version, "Prints the version", "swm version [--json]", NULL},
     {"help", cmd_help, "Explains a command", "swm help [COMMAND]", NULL},
@@ -87,7 +89,7 @@ static void print_help(void)
          "keeps every event, and shows and controls all of it.\n\n"
          "usage: swm COMMAND [ARGUMENT]…\n");
     for (const struct command *c = command_table; c->name != NULL; c++)
-        printf("  %-10s %s\n", c->name, c->summary);
+        printf("  %-13s %s\n", c->name, c->summary);
     puts("\n\"swm help COMMAND\" explains one of them.");
 }
 

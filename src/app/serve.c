@@ -7,6 +7,7 @@
 #include "app/command.h"
 #include "app/config.h"
 #include "app/drivers.h"
+#include "app/tls.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "base/version.h"
@@ -27,7 +28,7 @@
 #define DRAIN_MS 4500 /* what a stop may take; then it is cut short */
 #define SLEEP_MS_MAX 60000
 
-enum source { SOURCE_HTTP = 1, SOURCE_STORE = 2, SOURCE_SIGNAL = 4 };
+enum source { SOURCE_HTTP = 1, SOURCE_STORE = 2, SOURCE_SIGNAL = 4, SOURCE_QUEUE = 8 };
 
 struct serve {
     struct config config;
@@ -110,25 +111,39 @@ static void take_signals(struct serve *s)
     }
 }
 
-static const char *store_place(const struct serve *s)
+/* The store's address may hold a password: it is told by its kind. */
+static const char *store_name(const struct serve *s)
 {
-    return strcmp(s->config.store, "memory") == 0 ? "nowhere" : s->config.data;
+    return drivers_store(s->drivers)->ops->name;
+}
+
+static bool is_on_disk(const struct serve *s)
+{
+    return strcmp(store_name(s), "sqlite") == 0;
 }
 
 static void tell_ready(struct serve *s)
 {
     const char *colon = strrchr(s->config.listen, ':');
-    printf("swm %s ready on http://%.*s:%d (data %s, %s, %lld ms)\n", version_text,
-           (int)(colon - s->config.listen), s->config.listen, http_port(s->http), store_place(s),
-           s->config.store, (long long)(s->clock.clock.read(&s->clock.clock) - s->began_at_ms));
+    printf("swm %s ready on %s://%.*s:%d (data %s, %s, %lld ms)\n", version_text,
+           s->config.tls_cert != NULL ? "https" : "http", (int)(colon - s->config.listen),
+           s->config.listen, http_port(s->http), is_on_disk(s) ? s->config.data : "elsewhere",
+           store_name(s), (long long)(s->clock.clock.read(&s->clock.clock) - s->began_at_ms));
     fflush(stdout);
 }
 
 /* Nobody but this machine may find an open door. Until here every request was put off. */
 static bool is_too_open(struct serve *s)
 {
-    if (!s->config.is_open_address || rest_asks_for_keys(s->rest))
+    if (!s->config.is_open_address)
         return false;
+    if (rest_asks_for_keys(s->rest)) {
+        if (s->config.tls_cert == NULL)
+            log_line(LOG_WARN, "app",
+                     "keys come over the network unencrypted, unless a proxy before this server "
+                     "speaks HTTPS: see --tls-cert");
+        return false;
+    }
     log_line(
         LOG_ERROR, "app",
         "--listen %s is refused: others could reach it, and there is no key that they would "
@@ -146,6 +161,7 @@ static void become_ready(struct serve *s)
     if (!s->is_ready || is_too_open(s))
         return;
     rest_set_ready(s->rest);
+    drivers_receive(s->drivers);
     tell_ready(s);
 }
 
@@ -162,16 +178,24 @@ static bool is_over(struct serve *s)
     if (!s->is_draining)
         return s->exit != EXIT_OK;
     if (s->now_ms < s->drained_at_ms)
-        return flow_is_idle(s->flow) && http_open_requests(s->http) == 0;
+        return flow_is_idle(s->flow) && drivers_is_idle(s->drivers) &&
+               http_open_requests(s->http) == 0;
     log_line(LOG_WARN, "app", "stopped before everything was answered");
     return true;
+}
+
+/* Not before the store is open: a time that was told from a clock that is ahead is not taken back.
+ */
+static int64_t read_clock(struct serve *s)
+{
+    s->clock.is_stores = drivers_offset_ms(s->drivers, &s->clock.offset_ms);
+    return s->clock.clock.read(&s->clock.clock);
 }
 
 static void run(struct serve *s)
 {
     for (;;) {
-        s->clock.offset_ms = drivers_offset_ms(s->drivers);
-        s->now_ms = s->clock.clock.read(&s->clock.clock);
+        s->now_ms = read_clock(s);
         drivers_set_time(s->drivers, s->now_ms);
         rest_set_time(s->rest, s->now_ms);
         take_signals(s);
@@ -234,18 +258,28 @@ static bool listen_to(struct serve *s, int fd, enum source source)
 static enum err open_http(struct serve *s)
 {
     struct slice hosts[CONFIG_HOSTS_MAX];
+    struct tls tls;
+    if (tls_read(s->config.tls_cert, s->config.tls_key, &tls) != ERR_NONE)
+        return ERR_IO;
     for (size_t i = 0; i < s->config.host_count; i++)
         hosts[i] = slice_of(s->config.hosts[i]);
     struct http_config c = {.address = slice_of(s->config.listen),
                             .hosts = hosts,
                             .host_count = s->config.host_count,
+                            .tls_cert = tls.cert,
+                            .tls_key = tls.key,
                             .handle = rest_handle,
                             .context = s->rest};
     enum err e = http_open(&c, &s->http);
-    if (e == ERR_INVALID)
+    int why = errno;
+    tls_forget(&tls);
+    if (e == ERR_CORRUPT)
+        log_line(LOG_ERROR, "app", "%s and %s are not a certificate and its private key (PEM)",
+                 s->config.tls_cert, s->config.tls_key);
+    else if (e == ERR_INVALID)
         log_line(LOG_ERROR, "app", "--listen %s is not an address and a port", s->config.listen);
     else if (e != ERR_NONE)
-        log_line(LOG_ERROR, "app", "can't listen on %s: %s", s->config.listen, strerror(errno));
+        log_line(LOG_ERROR, "app", "can't listen on %s: %s", s->config.listen, strerror(why));
     return e;
 }
 
@@ -273,23 +307,25 @@ static enum err open_engine(struct serve *s, uint64_t seed)
                             .node = slice_of(s->config.node_name),
                             .info = slice_of(s->info),
                             .seed = seed,
+                            .retention_ms = s->config.retention_ms,
                             .tell = take_record,
                             .tell_context = s};
     if (getrandom(c.fresh_key, sizeof c.fresh_key, 0) != (ssize_t)sizeof c.fresh_key)
         return ERR_IO;
+    char message[DRIVERS_MESSAGE_BYTES] = "";
     enum err e = flow_open(&c, &s->flow);
+    struct drivers_queue queue = {s->config.queue, s->flow, rest_post, s->rest, seed};
     if (e == ERR_NONE)
-        e = drivers_open_queue(s->drivers, s->flow, seed, s->now_ms);
+        e = drivers_open_queue(s->drivers, &queue, s->now_ms, message);
     if (e != ERR_NONE)
-        log_line(LOG_ERROR, "app", "can't start: %s", err_text(e));
+        log_line(LOG_ERROR, "app", "can't start: %s", message[0] != '\0' ? message : err_text(e));
     return e;
 }
 
 static enum err open_rest(struct serve *s, uint64_t seed)
 {
-    bool is_on_disk = strcmp(s->config.store, "memory") != 0;
-    struct rest_config c = {.data_folder = slice_of(is_on_disk ? s->config.data : NULL),
-                            .store = slice_of(s->config.store),
+    struct rest_config c = {.data_folder = slice_of(is_on_disk(s) ? s->config.data : NULL),
+                            .store = slice_of(store_name(s)),
                             .node = slice_of(s->config.node_name),
                             .seed = seed,
                             .admin_key = slice_of(s->config.admin_key)};
@@ -306,7 +342,9 @@ static enum err open_sqs(struct serve *s, uint64_t seed)
 static enum err open_store(struct serve *s)
 {
     char message[DRIVERS_MESSAGE_BYTES] = "";
-    enum err e = drivers_open(s->config.store, s->config.data, &s->drivers, message);
+    struct drivers_config c = {
+        .store = s->config.store, .data = s->config.data, .node = s->config.node_name};
+    enum err e = drivers_open(&c, &s->drivers, message);
     if (e != ERR_NONE)
         log_line(LOG_ERROR, "app", "%s", message[0] != '\0' ? message : err_text(e));
     return e;
@@ -319,8 +357,7 @@ static enum err open_all(struct serve *s)
         return ERR_IO;
     enum err e = open_store(s);
     if (e == ERR_NONE) {
-        s->clock.offset_ms = drivers_offset_ms(s->drivers);
-        s->now_ms = s->began_at_ms = s->clock.clock.read(&s->clock.clock);
+        s->now_ms = s->began_at_ms = read_clock(s);
         e = open_rest(s, seeds[0]);
     }
     if (e == ERR_NONE)
@@ -335,6 +372,7 @@ static enum err open_all(struct serve *s)
                                                drivers_queue(s->drivers), s->http, s->sqs});
     bool is_listening = listen_to(s, http_poll_fd(s->http), SOURCE_HTTP) &&
                         listen_to(s, drivers_wake_fd(s->drivers), SOURCE_STORE) &&
+                        listen_to(s, drivers_queue_fd(s->drivers), SOURCE_QUEUE) &&
                         listen_to(s, s->signal_fd, SOURCE_SIGNAL);
     return is_listening ? ERR_NONE : ERR_IO;
 }
@@ -368,7 +406,6 @@ int cmd_serve(int argc, char **argv)
     raise_limits();
     log_open(s.config.least, s.config.log_json);
     clock_system_init(&s.clock);
-    s.now_ms = s.began_at_ms = s.clock.clock.read(&s.clock.clock);
     if (open_all(&s) == ERR_NONE) {
         flow_start(s.flow, s.now_ms);
         drivers_start(s.drivers);

@@ -18,7 +18,7 @@ struct event {
     struct slice stage, task;          /* names; from the token where there is one */
     int64_t item, generation, attempt; /* attempt 0: not told: the current one is meant */
     bool is_earlier;                   /* `template` is a component_name */
-    bool is_workers; /* the sender may answer for services only, not for people */
+    bool is_workers;                   /* the sender may answer for services only, not for people */
     /* content */
     struct slice input;          /* JSON text: StartWorkflow, ReplayTask */
     struct slice output;         /* JSON text: TaskCompleted */

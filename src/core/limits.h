@@ -57,7 +57,10 @@
 #define NODE_NAME_BYTES_MAX 60 /* of --node; a start adds its suffix */
 #define NODES_MAX 256          /* that share a store */
 #define FRESH_MS 1000     /* what another node may have changed is read again after this long */
-#define DUE_ROWS_MAX 1000 /* overdue rows that a node looks at in one go */
+#define RETENTION_PAGE 32 /* instances removed in one go */
+#define RETENTION_EVERY_MS 250  /* while there are more */
+#define RETENTION_LOOK_MS 60000 /* else */
+#define DUE_ROWS_MAX 1000       /* overdue rows that a node looks at in one go */
 #define LIST_LIMIT_DEFAULT 100
 
 /* Defaults of the template language */
@@ -70,8 +73,8 @@
 #define QUEUES_MAX 10000
 #define QUEUE_NAME_BYTES_MAX 80
 #define QUEUE_ADDRESS_BYTES_MAX 300 /* a queue's ARN or URL in a template */
-#define QUEUE_WINDOW_MAX 10000    /* visible task messages of a queue held in memory */
-#define QUEUE_FOREIGN_MAX 1000000 /* stored foreign messages of a queue */
+#define QUEUE_WINDOW_MAX 10000      /* visible task messages of a queue held in memory */
+#define QUEUE_FOREIGN_MAX 1000000   /* stored foreign messages of a queue */
 #define QUEUE_INFLIGHT_MAX 120000
 #define QUEUE_BODY_BYTES_MAX (1024 * 1024)
 #define QUEUE_BATCH_MAX 10
@@ -85,6 +88,23 @@
 #define QUEUE_RECEIVES_MAX 10 /* messages of one receive */
 #define MESSAGE_ATTRIBUTES_MAX 10
 #define LONG_POLLS_MAX 10000
+
+/* Amazon SQS, where the work queues are there */
+#define FAR_QUEUES_MAX 10000                 /* task queues of one process */
+#define FAR_BATCH_BYTES_MAX (1024 * 1024)    /* bodies of one SendMessageBatch */
+#define FAR_OLD_BATCH_BYTES_MAX (256 * 1024) /* of servers with the limit of before August 2025 */
+#define FAR_SENDS_MAX 64                     /* SendMessageBatch requests in flight */
+#define FAR_SENDS_PER_QUEUE_MAX 8            /* of those, of one queue */
+#define FAR_EVENT_QUEUES_MAX 4               /* that events are read from */
+#define FAR_POLLS_MAX 8                      /* receives in flight of one events queue */
+#define FAR_EVENTS_MAX 1000                  /* received events without a verdict */
+#define FAR_EVENTS_BYTES_MAX (64 * 1024 * 1024) /* their bodies */
+#define FAR_EVENT_HIDDEN_S 10                   /* visibility of a received event */
+#define FAR_DELETE_AFTER_MS 5                   /* a delete waits so long for others */
+#define FAR_ANSWER_BYTES_MAX (32 * 1024 * 1024) /* one answer of Amazon SQS */
+#define FAR_TEXT_BYTES_MAX 256                  /* a queue's URL or ARN in a template */
+#define FAR_ERROR_BYTES_MAX 512                 /* what is wrong with a queue, in words */
+#define FAR_DEPTH_EVERY_MS 30000                /* queue attributes are read at most so often */
 
 /* HTTP */
 #define HTTP_CONNECTIONS_MAX 4096

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "core/check.h"
 #include "core/expr.h"
+#include "core/schema.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -279,8 +280,8 @@ struct slice step_instance_id(struct arena *a, struct slice template, struct sli
     return (struct slice){id, HASH_ID_CHARS};
 }
 
-enum err step_start_key(struct arena *a, const struct template *t, const struct event *e,
-                        struct slice *key, struct slice *why)
+static enum err find_start_key(struct arena *a, const struct template *t, const struct event *e,
+                               struct slice *key, struct slice *why)
 {
     *key = e->key;
     if (e->key.len > 0 || t->key == NULL)
@@ -300,4 +301,21 @@ enum err step_start_key(struct arena *a, const struct template *t, const struct 
     }
     *key = text;
     return ERR_NONE;
+}
+
+/* An input that does not fit the template rarely has its key: the first reason is the one to say.
+ */
+enum err step_start_key(struct arena *a, const struct template *t, const struct event *e,
+                        struct slice *key, struct slice *why)
+{
+    enum err err = find_start_key(a, t, e, key, why);
+    struct slice input = e->input.len > 0 ? e->input : SLICE("{}"), misfit;
+    if (err == ERR_NONE || t->input == NULL ||
+        schema_check(a, t->input, input, &misfit) == ERR_NONE)
+        return err;
+    struct text reason = text_new(a, REASON_BYTES_MAX);
+    text_put_c(&reason, "the input does not fit the template: ");
+    text_put(&reason, misfit);
+    *why = text_slice(&reason);
+    return err;
 }

@@ -80,7 +80,7 @@ bool task_status_is_out(enum task_status s)
 bool event_kind_is_own(enum event_kind kind)
 {
     return kind == EVENT_WAKE || kind == EVENT_MESSAGE_DELETED || kind == EVENT_TEMPLATE_APPLIED ||
-           kind == EVENT_KEY_CREATED || kind == EVENT_KEY_REVOKED;
+           kind == EVENT_KEY_CREATED || kind == EVENT_KEY_REVOKED || kind == EVENT_INSTANCE_REMOVED;
 }
 
 enum role event_kind_role(enum event_kind kind)

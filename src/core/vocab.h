@@ -38,8 +38,8 @@
     X(VERDICT_TOO_LARGE, "too_large")
 
 /* MessageDeleted is a worker's delete of an unanswered task message; TemplateApplied is the record
- * of a template apply, KeyCreated and KeyRevoked are those of access keys. None can be sent from
- * outside. */
+ * of a template apply, KeyCreated and KeyRevoked are those of access keys, InstanceRemoved that of
+ * an instance that was kept long enough. None can be sent from outside. */
 #define EVENT_KIND_TABLE(X)                                                                        \
     X(EVENT_NONE, "")                                                                              \
     X(EVENT_START, "StartWorkflow")                                                                \
@@ -57,7 +57,8 @@
     X(EVENT_MESSAGE_DELETED, "MessageDeleted")                                                     \
     X(EVENT_TEMPLATE_APPLIED, "TemplateApplied")                                                   \
     X(EVENT_KEY_CREATED, "KeyCreated")                                                             \
-    X(EVENT_KEY_REVOKED, "KeyRevoked")
+    X(EVENT_KEY_REVOKED, "KeyRevoked")                                                             \
+    X(EVENT_INSTANCE_REMOVED, "InstanceRemoved")
 
 #define TASK_KIND_TABLE(X)                                                                         \
     X(TASK_KIND_QUEUE, "queue")                                                                    \

@@ -307,8 +307,7 @@ static void leave(struct flow *f)
     bool is_quiet = list_first(&f->asks) == NULL && list_first(&f->unheard) == NULL &&
                     f->arrivals_in_flight == 0 && !f->is_applying &&
                     list_first(&f->applies) == NULL;
-    bool can_leave =
-        is_quiet && !c->is_leaving && supervisor_is_idle(f) && is_done_with_all(f);
+    bool can_leave = is_quiet && !c->is_leaving && supervisor_is_idle(f) && is_done_with_all(f);
     struct ask *q = can_leave ? ask_new(f, STORE_NODE_DROP, left) : NULL;
     if (q == NULL)
         return;
@@ -347,11 +346,11 @@ void cluster_round(struct flow *f)
         if (f->state != FLOW_STARTING)
             catalog_refresh(f);
     }
-    if (f->state == FLOW_READY) {
-        if (f->now_ms >= c->due_at_ms && !c->is_due_asked)
-            ask_due(f);
-    }
-    takeover_round(f);
+    bool is_waking = f->state == FLOW_READY && !f->config.is_still;
+    if (is_waking && f->now_ms >= c->due_at_ms && !c->is_due_asked)
+        ask_due(f);
+    if (!f->config.is_still)
+        takeover_round(f);
     if (f->state == FLOW_DRAINING)
         leave(f);
 }
@@ -362,7 +361,7 @@ int64_t cluster_next(const struct flow *f)
     if (c == NULL || c->joined_at_ms == 0)
         return TIME_NEVER;
     int64_t at_ms = c->is_beating || c->is_leaving ? TIME_NEVER : c->beat_at_ms;
-    if (f->state == FLOW_READY && !c->is_due_asked)
+    if (f->state == FLOW_READY && !f->config.is_still && !c->is_due_asked)
         at_ms = time_min(at_ms, c->due_at_ms);
     return at_ms;
 }

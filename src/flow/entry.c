@@ -175,8 +175,8 @@ static bool is_blank(const struct entry *e)
 
 void entry_rest(struct flow *f, struct entry *e)
 {
-    bool is_needed = list_first(&e->pending) != NULL || list_first(&e->visits) != NULL ||
-                     link_is_in(&e->unsent);
+    bool is_needed =
+        list_first(&e->pending) != NULL || list_first(&e->visits) != NULL || link_is_in(&e->unsent);
     if (is_blank(e) && list_first(&e->visits) != NULL)
         entry_load(f, e);
     else if (is_blank(e) && !is_needed)
@@ -211,11 +211,11 @@ bool entry_is_fresh(const struct flow *f, const struct entry *e)
 
 void entry_visit_fresh(struct flow *f, struct entry *e, struct visit *v)
 {
-    if (entry_is_fresh(f, e) || !entry_is_here(e)) {
+    if (!f->is_shared || !entry_is_here(e)) {
         entry_visit(f, e, v);
         return;
     }
-    list_append(&e->visits, &v->link);
+    list_append(&e->visits, &v->link); /* others append within the same millisecond, too */
     if (e->state == ENTRY_IDLE)
         entry_refresh(f, e);
 }
@@ -227,11 +227,24 @@ bool entry_is_stale(const struct flow *f, const struct entry *e)
 
 /* --- making room --- */
 
-static bool can_drop(const struct entry *e)
+bool entry_can_drop(const struct entry *e)
 {
     return e->state == ENTRY_IDLE && list_first(&e->pending) == NULL &&
            list_first(&e->visits) == NULL && !link_is_in(&e->dirty) && !e->is_flushing &&
            e->repeat.unrecorded == 0 && e->unsent_from_ms == TIME_NEVER;
+}
+
+void entry_hold(struct flow *f, struct entry *e)
+{
+    assert(entry_can_drop(e));
+    heap_remove(&f->wakes, &e->wake);
+    list_remove(&f->run, &e->run);
+    entry_close_key(f, e);
+    e->state = ENTRY_LOADING;
+    e->must_load = e->is_wake_pending = false;
+    e->i = NULL;
+    arena_drop(&e->arena);
+    entry_count(f, e);
 }
 
 void entry_shrink_cache(struct flow *f)
@@ -240,7 +253,7 @@ void entry_shrink_cache(struct flow *f)
     for (; k != NULL && f->cached_bytes > f->config.cache_bytes_max; k = next) {
         next = list_after(&f->lru, k);
         struct entry *e = LINK_OWNER(k, struct entry, lru);
-        if (!can_drop(e))
+        if (!entry_can_drop(e))
             continue;
         supervisor_evicted(f, e);
         entry_drop(f, e);

@@ -11,7 +11,6 @@
 #define COMPLETIONS_PER_CALL 64
 #define SPARE_ASKS_MAX 256
 #define SCRATCH_BYTES_MAX (4 * INSTANCE_BYTES_MAX)
-#define TOKEN_KEY_NAME SLICE("token_key")
 
 uint64_t flow_random(struct flow *f)
 {
@@ -60,6 +59,7 @@ static void drop_ask(struct ask *q)
 void ask_free(struct ask *q)
 {
     struct flow *f = q->f;
+    assert(!link_is_in(&q->link)); /* the store has it, or it was given back before */
     if (f->spare_asks.count >= SPARE_ASKS_MAX) {
         drop_ask(q);
         return;
@@ -168,7 +168,8 @@ enum err flow_open(const struct flow_config *config, struct flow **out)
                                   &f->committing,
                                   &f->unsent,
                                   &f->template_arrivals,
-                                  &f->template_loads};
+                                  &f->template_loads,
+                                  &f->retention.removals};
     for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
         list_init(lists[k]);
     if (!name_within(f) || cluster_open(f) != ERR_NONE) {
@@ -268,7 +269,7 @@ static bool offer_key(struct flow *f, struct ask *q)
     q->arena.edge = &edge;
     if (setjmp(edge) != 0)
         return false;
-    q->r.id = TOKEN_KEY_NAME;
+    q->r.id = SLICE(FLOW_TOKEN_KEY);
     q->r.key = hex_encode(&q->arena, f->config.fresh_key, SHA256_BYTES);
     q->arena.edge = NULL;
     return true;
@@ -337,6 +338,7 @@ void flow_round(struct flow *f, int64_t now_ms)
         return;
     catalog_round(f);
     moved_round(f);
+    retention_round(f);
     access_round(f);
     unsent_round(f);
     supervisor_round(f);
@@ -349,6 +351,7 @@ int64_t flow_next(const struct flow *f)
 {
     int64_t at_ms = time_min(supervisor_next(f), cluster_next(f));
     at_ms = time_min(at_ms, time_min(moved_next(f), access_due(f)));
+    at_ms = time_min(at_ms, retention_next(f));
     at_ms = time_min(at_ms, unsent_next(f));
     bool can_run = list_first(&f->run) != NULL && flow_is_heard(f);
     bool has_work = can_run || catalog_has_work(f) ||
@@ -366,8 +369,9 @@ void flow_drain(struct flow *f)
 
 bool flow_is_idle(const struct flow *f)
 {
-    return list_first(&f->asks) == NULL && list_first(&f->unheard) == NULL && supervisor_is_idle(f) && f->arrivals_in_flight == 0 &&
-           !f->is_applying && cluster_has_left(f);
+    return list_first(&f->asks) == NULL && list_first(&f->unheard) == NULL &&
+           supervisor_is_idle(f) && f->arrivals_in_flight == 0 && !f->is_applying &&
+           cluster_has_left(f);
 }
 
 /* --- closing --- */
@@ -416,6 +420,7 @@ void flow_close(struct flow *f)
     supervisor_drop(f);
     cluster_drop(f);
     moved_drop(f);
+    retention_drop(f);
     catalog_drop(f);
     access_drop(f);
     messages_drop(f);

@@ -17,6 +17,8 @@
 
 struct flow;
 
+#define FLOW_TOKEN_KEY "token_key" /* in the store's meta: the key that signs tokens, as hex */
+
 struct flow_config {
     struct store *store;
     struct queue *queue; /* where messages are offered; may be set later by flow_set_queue */
@@ -30,6 +32,9 @@ struct flow_config {
     /* Called after each durable record, in order of position, for streams. May be NULL. */
     void (*tell)(void *context, struct slice instance, const struct store_record *r);
     void *tell_context;
+    int64_t
+        retention_ms; /* finished instances are removed so long after their last change; 0: never */
+    bool is_still;    /* it reads, folds and writes rows; it wakes, sends and takes over nothing */
 };
 
 /* What became of an arrival. Texts are valid during the callback only. */
@@ -109,6 +114,7 @@ enum flow_read {
     FLOW_GRAPH,   /* SVG of one instance, live */
     FLOW_EXPLAIN, /* why it does not move, in plain words: {"lines":["…"]} */
     FLOW_VERIFY,  /* the chain and the fold of every instance, or of one */
+    FLOW_REWRITE, /* the row of one instance is written again, from what a load gives */
     FLOW_BACKUP   /* into the file named `id` */
 };
 struct flow_query {
@@ -152,6 +158,7 @@ struct flow_stats {
     uint64_t commits, records, conflicts, loads, rows_written;
     size_t cached_instances, cached_bytes, waiting_events, dirty_rows;
     int64_t next_wake_at_ms;
+    uint64_t removed;    /* instances, by retention */
     uint64_t taken_over; /* instances whose wake-up or unfinished work was another node's */
     enum err store_err;  /* of the store's last answer, where it failed; ERR_NONE: it answers */
     int64_t behind_ms;   /* age of the oldest row that is to be written */

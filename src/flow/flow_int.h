@@ -3,8 +3,10 @@
  * - flow.c: opens, starts, drives, ends; arrive.c: events in, which instance is meant
  * - catalog.c: templates in memory; entry.c, load.c: the cache of instances
  * - scheduler.c: step and commit; relay.c: after the commit, tell everybody
- * - unsent.c: messages that may not be out; supervisor.c: due wake-ups, rows behind; sys.c: arrivals that name no instance
+ * - unsent.c: messages that may not be out; supervisor.c: due wake-ups, rows behind; sys.c:
+ * arrivals that name no instance
  * - cluster.c: other nodes at the same store, and the work of one that died
+ * - retention.c: finished instances that were kept long enough
  * - access.c: access keys; messages.c: what the queue asks; apart.c: values stored apart
  * - query*.c: reads */
 #ifndef SWM_FLOW_FLOW_INT_H
@@ -204,6 +206,13 @@ struct flow {
         bool is_asked, is_failed;
     } moved;
 
+    struct retention { /* retention.c */
+        struct list removals;
+        int64_t at_ms; /* when it is looked for more */
+        uint32_t kept; /* of those that were found, could not be removed then */
+        bool is_asked;
+    } retention;
+
     bool is_shared; /* other nodes write to the store */
     struct cluster *cluster;
     bool is_catalog_asked, is_catalog_new;
@@ -213,7 +222,7 @@ struct flow {
     struct list template_arrivals, template_loads; /* wait for the catalogue to be read again */
 
     uint64_t arrivals_in_flight;
-    struct list asks;                       /* in flight */
+    struct list asks;    /* in flight */
     struct list unheard; /* answered commits, until the others see that this node lives */
     struct list spare_asks, spare_arrivals; /* with memory that is used again */
     struct flow_stats stats;
@@ -233,7 +242,10 @@ bool entry_make_blank(struct flow *f, struct entry *e, const struct template *t)
 void entry_close_key(struct flow *f, struct entry *e); /* it holds its key no more */
 
 void entry_drop(struct flow *f, struct entry *e); /* from memory; nothing may wait for it */
-bool entry_is_here(const struct entry *e);        /* its state is known and it exists */
+bool entry_can_drop(const struct entry *e);       /* nothing waits for it, all of it is written */
+/* Forgets what is cached; what comes waits until entry_load. The entry could be dropped. */
+void entry_hold(struct flow *f, struct entry *e);
+bool entry_is_here(const struct entry *e); /* its state is known and it exists */
 void entry_visit(struct flow *f, struct entry *e, struct visit *v);
 bool entry_is_fresh(const struct flow *f,
                     const struct entry *e); /* here, and as new as the store */
@@ -360,6 +372,11 @@ void moved_round(struct flow *f);
 void moved_drop(struct flow *f);
 int64_t moved_next(const struct flow *f);
 
+/* retention.c */
+void retention_round(struct flow *f);
+int64_t retention_next(const struct flow *f);
+void retention_drop(struct flow *f);
+
 /* cluster.c: nothing to do where the store is not shared */
 enum err cluster_open(struct flow *f) MUST_USE;
 void cluster_start(struct flow *f); /* a step of the start */
@@ -369,7 +386,7 @@ int64_t cluster_next(const struct flow *f);
 bool cluster_is_mine(const struct flow *f, struct slice thing);
 bool cluster_has_peers(const struct flow *f); /* other nodes that live */
 bool cluster_is_living(const struct flow *f, struct slice node);
-bool cluster_has_left(const struct flow *f);  /* draining: the others know */
+bool cluster_has_left(const struct flow *f); /* draining: the others know */
 void cluster_drop(struct flow *f);
 
 /* messages.c */

@@ -321,14 +321,16 @@ static void news_read(struct flow *f, struct ask *q)
 
 void entry_refresh(struct flow *f, struct entry *e)
 {
-    struct ask *q = ask_new(f, STORE_LOAD, news_read);
-    assert(e->state == ENTRY_IDLE && e->i != NULL && e->i->seq > 0);
+    bool is_open = instance_status_is_open((enum instance_status)e->i->status);
+    assert(e->state == ENTRY_IDLE && e->i->seq > 0);
     e->must_load |= e->is_ours;
+    list_remove(&f->run, &e->run);
+    /* One that has ended may have been removed by another node: its row tells. */
+    struct ask *q = is_open ? ask_new(f, STORE_LOAD, news_read) : NULL;
     if (q == NULL) {
         entry_load(f, e);
         return;
     }
-    list_remove(&f->run, &e->run);
     e->state = ENTRY_LOADING;
     f->stats.loads++;
     q->entry = e;

@@ -92,8 +92,8 @@ static void ask_page(struct flow *f)
 void moved_round(struct flow *f)
 {
     struct moved *m = &f->moved;
-    bool is_due = f->state == FLOW_READY && f->config.queue_name.len > 0 && f->now_ms >= m->at_ms;
-    if (is_due && !m->is_asked && m->loading == 0)
+    bool can_look = f->state == FLOW_READY && f->config.queue_name.len > 0 && !f->config.is_still;
+    if (can_look && f->now_ms >= m->at_ms && !m->is_asked && m->loading == 0)
         ask_page(f);
 }
 
@@ -105,6 +105,6 @@ void moved_drop(struct flow *f)
 int64_t moved_next(const struct flow *f)
 {
     const struct moved *m = &f->moved;
-    bool can_ask = f->state == FLOW_READY && f->config.queue_name.len > 0 && !m->is_asked;
-    return can_ask && m->loading == 0 ? m->at_ms : TIME_NEVER;
+    bool can_look = f->state == FLOW_READY && f->config.queue_name.len > 0 && !f->config.is_still;
+    return can_look && !m->is_asked && m->loading == 0 ? m->at_ms : TIME_NEVER;
 }

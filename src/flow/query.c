@@ -127,6 +127,7 @@ static void put_stats(struct query *q, void *argument)
     json_put_number(o, "rows_written", (int64_t)s.rows_written);
     json_put_number(o, "cached_instances", (int64_t)s.cached_instances);
     json_put_number(o, "cached_bytes", (int64_t)s.cached_bytes);
+    json_put_number(o, "removed", (int64_t)s.removed);
     json_put_number(o, "waiting_events", (int64_t)s.waiting_events);
     json_object_end(o);
     json_object_end(o);
@@ -288,6 +289,12 @@ static void flushed(struct flow *f, struct visit *v, struct entry *e, enum err e
 
 static seek_found sought;
 
+static void rewrite(struct query *q, struct entry *e)
+{
+    supervisor_dirty(q->f, e, q->f->last_pos + 1);
+    query_answer(q, ERR_NONE, SLICE("{}"));
+}
+
 static void loaded(struct flow *f, struct visit *v, struct entry *e, enum err err)
 {
     struct query *q = LINK_OWNER(v, struct query, visit);
@@ -302,6 +309,8 @@ static void loaded(struct flow *f, struct visit *v, struct entry *e, enum err er
         query_events(q, e);
     else if (q->q.what == FLOW_VERIFY)
         query_verify(q);
+    else if (q->q.what == FLOW_REWRITE)
+        rewrite(q, e);
     else
         query_show(q, e);
 }

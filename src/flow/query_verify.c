@@ -38,10 +38,10 @@ static void note(struct query *q, struct slice id, uint64_t seq, const char *wha
 static bool count_record(struct walk *w, const struct record *r, const struct store_record *stored,
                          const struct payload_list *payloads)
 {
-    (void)r;
     (void)stored;
     (void)payloads;
     w->query->events++;
+    w->query->removed += w->template == NULL && slice_eq_text(r->event, "InstanceRemoved");
     return true;
 }
 
@@ -90,7 +90,7 @@ static void present_loaded(struct flow *f, struct visit *v, struct entry *e, enu
     }
     if (err == ERR_NONE)
         check_present(q, w, e->i);
-    else
+    else if (err != ERR_UNKNOWN_INSTANCE) /* kept long enough, it was removed meanwhile */
         note(q, w->id, 0, err_text(err));
     walk_free(w);
     next_instance(q);
@@ -142,6 +142,7 @@ static void end(struct query *q, void *argument)
     json_put_boolean(&o, "ok", q->problems == 0);
     json_put_number(&o, "instances", (int64_t)q->instances);
     json_put_number(&o, "events", (int64_t)q->events);
+    json_put_number(&o, "removed", (int64_t)q->removed);
     struct text list = text_new(&q->arena, ANSWER_BYTES_MAX);
     text_put(&list, problems);
     text_put_char(&list, ']');
@@ -207,6 +208,8 @@ static void one_loaded(struct flow *f, struct visit *v, struct entry *e, enum er
         walk_one(q, id, e->i->template);
     } else if (err == ERR_CLOSING) {
         query_answer(q, err, SLICE_NONE);
+    } else if (err == ERR_UNKNOWN_INSTANCE) {
+        next_instance(q); /* kept long enough, it was removed after the list was read */
     } else {
         q->instances++;
         note(q, id, 0, "it cannot be loaded: its row or its records are damaged");

@@ -428,12 +428,29 @@ static void start_after_row(struct flow *f, struct entry *e, struct arrival *v)
     supervisor_flush(f, &v->row_wait);
 }
 
+/* Where nothing is recorded, no append tells that another node has been here: the store is asked
+ * before such an answer. */
+static bool must_ask_first(const struct flow *f, const struct entry *e)
+{
+    uint32_t looked_at = 0;
+    if (!f->is_shared || e->i->seq == 0 || e->checked_at_ms == f->now_ms)
+        return false;
+    struct link *k = list_first(&e->pending);
+    for (; k != NULL && looked_at < COMMIT_EVENTS_MAX; k = list_after(&e->pending, k)) {
+        const struct arrival *v = LINK_OWNER(k, struct arrival, link);
+        if (v->e.dry_run || v->e.kind == EVENT_HEARTBEAT)
+            return true;
+        looked_at++;
+    }
+    return false;
+}
+
 void scheduler_run(struct flow *f, struct entry *e)
 {
     struct encoding n;
     struct link *k;
     assert(e->state == ENTRY_IDLE);
-    if (entry_is_stale(f, e)) {
+    if (entry_is_stale(f, e) || must_ask_first(f, e)) {
         entry_refresh(f, e);
         return;
     }

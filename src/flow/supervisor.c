@@ -444,9 +444,10 @@ void supervisor_round(struct flow *f)
         return;
     if (f->state == FLOW_DRAINING)
         load_broken(f);
-    if (f->state == FLOW_READY && !f->is_shared)
+    bool is_waking = f->state == FLOW_READY && !f->config.is_still;
+    if (is_waking && !f->is_shared)
         read_window(f);
-    if (f->state == FLOW_READY)
+    if (is_waking)
         take_due(f);
     flush_rows(f);
     run_flush_waiters(f);
@@ -469,9 +470,10 @@ int64_t supervisor_next(const struct flow *f)
 {
     int64_t at_ms = next_flush(f);
     struct heap_entry *first = heap_first(&f->wakes);
-    if (f->state == FLOW_READY && first != NULL)
+    bool is_waking = f->state == FLOW_READY && !f->config.is_still;
+    if (is_waking && first != NULL)
         at_ms = time_min(at_ms, first->at_ms);
-    if (f->state == FLOW_READY && !f->is_window_asked && !f->is_shared)
+    if (is_waking && !f->is_window_asked && !f->is_shared)
         at_ms = time_min(at_ms, f->window_next_ms);
     return at_ms;
 }

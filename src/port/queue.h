@@ -26,6 +26,11 @@ struct queue_health {
     uint64_t requests;           /* made to the service since the start */
 };
 
+struct queue_counter {
+    const char *action; /* in the service's own word */
+    uint64_t count;     /* requests since the start */
+};
+
 struct queue;
 
 struct queue_ops {
@@ -43,6 +48,9 @@ struct queue_ops {
     uint64_t (*unsent_pos)(const struct queue *q);
     /* NULL: nothing can be wrong. */
     void (*health)(const struct queue *q, struct queue_health *out);
+    /* The n-th kind of request that is made to the service, from 0; false: there are no more. NULL:
+     * there is no service. */
+    bool (*counter)(const struct queue *q, size_t n, struct queue_counter *out);
     /* Messages exist because instances say so: every one is offered again when its instance is
      * loaded. Else a message is offered once, and again only where nobody knows that it was sent.
      */

@@ -22,6 +22,7 @@ struct queue_info {
     struct slice name, attributes /* JSON object of strings */;
     int64_t visible, in_flight, delayed, oldest_at_ms, created_at_ms, modified_at_ms;
     int64_t waiting_receives; /* long polls parked on it */
+    struct slice problem;     /* what is wrong with it, in a sentence; absent: nothing */
 };
 
 typedef void queue_front_done(void *context, enum err err, struct slice detail);
@@ -69,7 +70,7 @@ struct queue_front_ops {
     /* ERR_INVALID: not a receipt; ERR_REFUSED: not in flight. */
     enum err (*set_visibility)(struct queue_front *q, struct slice queue, struct slice receipt,
                                int64_t visibility_ms);
-    /* Looks at up to `max` messages without receiving them. */
+    /* Looks at up to `max` messages without receiving them. NULL: that cannot be. */
     void (*peek)(struct queue_front *q, struct slice queue, uint32_t max,
                  queue_front_received *reply, void *context);
 };

@@ -235,8 +235,8 @@ struct store_ops {
     int (*wake_fd)(const struct store *s);
     /* Finishes what was submitted, then gives everything back. Uncollected requests are dropped. */
     void (*close)(struct store *s);
-    /* To be added to this machine's wall clock for the store's time, in milliseconds. Any thread.
-     * NULL: they are the same. */
+    /* To be added to this machine's steady clock (CLOCK_BOOTTIME), which nobody sets, for the
+     * store's time, in milliseconds. Any thread. NULL: it has no time of its own. */
     int64_t (*offset_ms)(const struct store *s);
     bool is_shared; /* other nodes write here too */
 };

@@ -9,7 +9,7 @@
 #include "port/store.h"
 
 #define STORE_SQLITE_FORMAT 1 /* of the tables; PRAGMA user_version */
-#define STORE_SQLITE_MESSAGE_BYTES 256
+#define STORE_SQLITE_MESSAGE_BYTES 512
 
 /* Opens the data folder `dir`, which is made (0700) where it is missing, and the file swm.db in it.
  * ERR_BUSY: another process has it open. ERR_NEWER: a later version of swm wrote it. ERR_CORRUPT:

@@ -3,6 +3,7 @@
 #include "contract.h"
 
 #include "store/store_mem.h"
+#include "store/store_mongo.h"
 #include "store/store_sqlite.h"
 
 #include <dirent.h>
@@ -78,10 +79,24 @@ const char *rig_path(struct rig *t, const char *name)
     return rig_text(t, "%s/%s%c", t->dir, name, '\0').at;
 }
 
+/* The address has a %u where the database's number goes. */
+const char *rig_address(struct rig *t, const char *options)
+{
+    const char *address = getenv("SWM_TEST_MONGODB"), *mark = strstr(address, "%u");
+    struct slice head = {address, mark == NULL ? strlen(address) : (size_t)(mark - address)};
+
+    return rig_text(t, "%.*s%d_%u%s%s%c", SLICE_ARG(head), (int)getpid(), t->number,
+                    mark == NULL ? "" : mark + 2, options, '\0')
+        .at;
+}
+
 enum err rig_open(struct rig *t)
 {
     if (t->driver == SQLITE) {
         return store_sqlite_open(t->dir, &t->store, t->message);
+    }
+    if (t->driver == MONGODB) {
+        return store_mongo_open(rig_address(t, ""), "n", &t->store, t->message);
     }
     enum err err = store_mem_open(&t->store);
     if (err == ERR_NONE && t->driver == SHARED) {
@@ -105,6 +120,14 @@ void rig_reopen(struct rig *t)
     if (rig_open(t) != ERR_NONE) {
         give_up(t->message);
     }
+}
+
+void rig_drop(struct rig *t)
+{
+    for (struct rig_request *r = t->requests; r != NULL; r = r->next) {
+        arena_drop(&r->arena);
+    }
+    arena_drop(&t->arena);
 }
 
 struct slice rig_text(struct rig *t, const char *format, ...)
@@ -233,11 +256,13 @@ enum err rig_put(struct rig *t, struct store_row *row)
 static const struct {
     enum driver driver;
     const char *name;
-} drivers[] = {{MEMORY, "memory"}, {SQLITE, "sqlite"}, {SHARED, "shared memory"}};
+} drivers[] = {
+    {MEMORY, "memory"}, {SQLITE, "sqlite"}, {SHARED, "shared memory"}, {MONGODB, "mongodb"}};
 
 static int run(const struct contract *c, enum driver driver, const char *name)
 {
-    struct rig t = {.driver = driver};
+    static unsigned runs;
+    struct rig t = {.driver = driver, .number = ++runs};
 
     failed_what = NULL;
     arena_init(&t.arena, SIZE_MAX);
@@ -250,10 +275,7 @@ static int run(const struct contract *c, enum driver driver, const char *name)
         rig_close(&t);
     }
     rig_remove_dir(t.dir);
-    for (struct rig_request *r = t.requests; r != NULL; r = r->next) {
-        arena_drop(&r->arena);
-    }
-    arena_drop(&t.arena);
+    rig_drop(&t);
     if (failed_what != NULL) {
         printf("not ok %s: %s: %s:%d: %s\n", name, c->name, failed_file, failed_line, failed_what);
     } else {
@@ -261,6 +283,15 @@ static int run(const struct contract *c, enum driver driver, const char *name)
     }
     (void)fflush(stdout);
     return failed_what != NULL;
+}
+
+/* SWM_TEST_DRIVER names one driver; MongoDB is only where an address is given. */
+static bool is_asked(size_t at)
+{
+    const char *only = getenv("SWM_TEST_DRIVER");
+
+    return (drivers[at].driver != MONGODB || getenv("SWM_TEST_MONGODB") != NULL) &&
+           (only == NULL || strcmp(only, drivers[at].name) == 0);
 }
 
 int main(int argc, char **argv)
@@ -272,7 +303,7 @@ int main(int argc, char **argv)
             continue;
         }
         for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
-            bool is = (c->drivers & drivers[i].driver) != 0;
+            bool is = (c->drivers & drivers[i].driver) != 0 && is_asked(i);
             failures += is ? run(c, drivers[i].driver, drivers[i].name) : 0;
         }
     }

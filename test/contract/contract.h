@@ -14,10 +14,13 @@
 enum driver {
     MEMORY = 1,
     SQLITE = 2,
-    SHARED = 4, /* memory, shared by several nodes */
+    SHARED = 4,  /* memory, shared by several nodes */
+    MONGODB = 8, /* only with SWM_TEST_MONGODB, the address of a server, in the environment */
     OWN = MEMORY | SQLITE,
-    ALL = OWN | SHARED,
-    KEEPS = SQLITE, /* what it holds outlives it */
+    CLUSTER = SHARED | MONGODB,
+    WHOLE = OWN | SHARED, /* a request is done whole or not at all, and positions are 1, 2, 3 */
+    ALL = OWN | CLUSTER,
+    KEEPS = SQLITE | MONGODB, /* what it holds outlives it */
 };
 
 struct rig_request; /* a request with its arena */
@@ -28,7 +31,8 @@ struct rig {
     struct arena arena; /* of requests and inputs; dropped after the test, results too */
     struct rig_request *requests;
     char dir[DIR_BYTES]; /* SQLite: the data folder, removed after the test */
-    char message[256];
+    unsigned number;     /* of the run; MongoDB: of its database */
+    char message[512];
 };
 
 struct contract {
@@ -57,9 +61,12 @@ void contract_check(bool is, const char *what, const char *file, int line);
 enum err rig_open(struct rig *t) MUST_USE;
 void rig_close(struct rig *t);
 void rig_reopen(struct rig *t);
+void rig_drop(struct rig *t); /* its requests and texts */
 /* An empty folder of its own, and its removal with the files in it. */
 void rig_make_dir(char dir[DIR_BYTES]);
 void rig_remove_dir(const char *dir);
+/* MongoDB: the address of the test's database, with more options ("&name=value"). */
+const char *rig_address(struct rig *t, const char *options);
 /* "dir/name" in the rig's arena. */
 const char *rig_path(struct rig *t, const char *name);
 

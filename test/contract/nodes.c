@@ -24,7 +24,7 @@ static struct store_request *commit_as(struct rig *t, const char *node, const ch
     return r;
 }
 
-CONTRACT(SHARED, each_beat_tells_of_all_nodes)
+CONTRACT(CLUSTER, each_beat_tells_of_all_nodes)
 {
     beat(t, "n2", 7);
     const struct store_request *r = beat(t, "n1", 5);
@@ -37,7 +37,7 @@ CONTRACT(SHARED, each_beat_tells_of_all_nodes)
     CHECK(r->node_count == 2 && r->nodes[1].folded_pos == 9);
 }
 
-CONTRACT(SHARED, what_is_committed_after_a_beat_comes_after_the_position_it_told)
+CONTRACT(CLUSTER, what_is_committed_after_a_beat_comes_after_the_position_it_told)
 {
     struct store_request *before = commit_as(t, "n1", "a", 1), *after = commit_as(t, "n1", "a", 2);
 
@@ -48,7 +48,7 @@ CONTRACT(SHARED, what_is_committed_after_a_beat_comes_after_the_position_it_told
     CHECK(after->records[0].pos > r->last_pos);
 }
 
-CONTRACT(SHARED, a_node_is_dropped_unless_it_was_seen_again)
+CONTRACT(CLUSTER, a_node_is_dropped_unless_it_was_seen_again)
 {
     struct store_request *drop = rig_request(t, STORE_NODE_DROP);
     const struct store_request *r = beat(t, "n1", 0);
@@ -66,7 +66,7 @@ CONTRACT(SHARED, a_node_is_dropped_unless_it_was_seen_again)
     CHECK(beat(t, "n2", 0)->node_count == 1);
 }
 
-CONTRACT(SHARED, what_a_node_left_behind_is_found)
+CONTRACT(CLUSTER, what_a_node_left_behind_is_found)
 {
     struct store_request *first = commit_as(t, "n1", "a", 1);
     struct store_request *r = rig_request(t, STORE_BEHIND);
@@ -96,7 +96,7 @@ CONTRACT(SHARED, what_a_node_left_behind_is_found)
     CHECK(r->row_count == 0 && r->folded_pos == 0);
 }
 
-CONTRACT(SHARED, rows_and_records_tell_who_wrote_them)
+CONTRACT(CLUSTER, rows_and_records_tell_who_wrote_them)
 {
     struct store_row *row = rig_row(t, "a", "K");
     struct store_request *c = rig_start(t, row), *rows = rig_request(t, STORE_ROWS);
@@ -118,7 +118,7 @@ CONTRACT(SHARED, rows_and_records_tell_who_wrote_them)
     CHECK(due->row_count == 1 && slice_eq_text(due->rows[0].node, "n2"));
 }
 
-CONTRACT(SHARED, a_commit_only_reserves_the_key_and_its_row_is_written_behind)
+CONTRACT(CLUSTER, a_commit_only_reserves_the_key_and_its_row_is_written_behind)
 {
     struct store_row *row = rig_row(t, "a", "K");
     struct store_request *c = rig_start(t, row), *l = rig_request(t, STORE_LOAD);
@@ -140,7 +140,7 @@ CONTRACT(SHARED, a_commit_only_reserves_the_key_and_its_row_is_written_behind)
     CHECK(slice_eq_text(other->value, "a"));
 }
 
-CONTRACT(SHARED, an_older_row_does_not_give_a_reopened_key_away)
+CONTRACT(CLUSTER, an_older_row_does_not_give_a_reopened_key_away)
 {
     struct store_row *row = rig_row(t, "a", "K"), *reopened = rig_row(t, "a", "K");
     struct store_request *again = rig_commit(t, "a", 3, 1);
@@ -161,7 +161,7 @@ CONTRACT(SHARED, an_older_row_does_not_give_a_reopened_key_away)
     CHECK(rig_put(t, rig_row(t, "b", "K")) == ERR_NONE);
 }
 
-CONTRACT(SHARED, the_feed_says_up_to_where_nothing_more_comes)
+CONTRACT(CLUSTER, the_feed_says_up_to_where_nothing_more_comes)
 {
     struct store_request *r = rig_request(t, STORE_FEED);
     struct store_request *next = commit_as(t, "n1", "a", 2);

@@ -74,7 +74,8 @@ CONTRACT(ALL, a_load_gives_the_row_and_only_the_records_it_lacks)
     struct store_row *row = rig_row(t, "a", NULL);
 
     CHECK(rig_put(t, row) == ERR_NONE);
-    CHECK(rig_do(t, rig_commit(t, "a", 2, 4)) == ERR_NONE);
+    CHECK(rig_do(t, rig_commit(t, "a", 2, 2)) == ERR_NONE);
+    CHECK(rig_do(t, rig_commit(t, "a", 4, 2)) == ERR_NONE);
     CHECK(load(t, "a", NULL, NULL)->record_count == 4);
     row->rev = 3;
     CHECK(rig_write_row(t, row) == ERR_NONE);
@@ -139,7 +140,7 @@ CONTRACT(ALL, a_load_by_key_prefers_the_open_instance_then_the_newest)
     CHECK(rig_do(t, other) == ERR_NOT_FOUND);
 }
 
-CONTRACT(ALL, rows_that_would_open_a_key_twice_are_refused_whole)
+CONTRACT(WHOLE, rows_that_would_open_a_key_twice_are_refused_whole)
 {
     struct store_request *r = rig_request(t, STORE_ROWS), *l = rig_request(t, STORE_LOAD);
 
@@ -172,7 +173,7 @@ CONTRACT(ALL, records_are_read_from_a_number_on_or_backwards)
     CHECK(r->record_count == 3 && r->records[0].seq == 10);
 }
 
-CONTRACT(ALL, the_feed_gives_records_of_all_in_order_of_position)
+CONTRACT(WHOLE, the_feed_gives_records_of_all_in_order_of_position)
 {
     struct store_request *r = rig_request(t, STORE_FEED);
 
@@ -412,4 +413,23 @@ CONTRACT(ALL, a_row_replaces_its_own_task_messages_and_nobody_elses)
     CHECK(rig_write_row(t, row) == ERR_NONE);
     CHECK(rig_do(t, r) == ERR_NONE);
     CHECK(r->ready_count == 2 && slice_eq_text(r->ready[0].instance, "b"));
+}
+
+CONTRACT(MONGODB, the_feed_goes_on_from_any_record_in_either_direction)
+{
+    struct store_request *c = rig_commit(t, "a", 1, 3), *r = rig_request(t, STORE_FEED);
+
+    CHECK(rig_do(t, c) == ERR_NONE);
+    CHECK(rig_do(t, rig_commit(t, "b", 1, 2)) == ERR_NONE);
+    r->pos = c->records[1].pos;
+    r->limit = 2;
+    CHECK(rig_do(t, r) == ERR_NONE);
+    CHECK(r->record_count == 2 && r->records[0].seq == 3 && r->records[0].pos == c->last_pos);
+    CHECK(slice_eq_text(r->records[1].instance, "b") && r->records[1].pos > c->last_pos);
+    r->newest_first = true;
+    CHECK(rig_do(t, r) == ERR_NONE);
+    CHECK(r->record_count == 1 && r->records[0].seq == 1);
+    r->pos = 0;
+    CHECK(rig_do(t, r) == ERR_NONE);
+    CHECK(r->record_count == 2 && r->records[0].seq == 2 && r->records[1].seq == 1);
 }

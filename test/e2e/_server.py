@@ -76,13 +76,14 @@ def free_port():
 class Server:
     """A server process on a port and a data folder of its own. May be started many times."""
 
-    def __init__(self, data=None, port=None, limits=None):
+    def __init__(self, data=None, port=None, limits=None, options=(), env=None):
         self.own = None if data else tempfile.mkdtemp(prefix="swm-e2e-")
         self.data = data or os.path.join(self.own, "data")
         self.port = port or free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.url = f"http://{self.address}"
         self.limits = limits or {}  # resource number: value, set in the process itself
+        self.options, self.env = list(options), dict(env or {})
         self.log = tempfile.TemporaryFile()
         self.process = None
 
@@ -100,7 +101,8 @@ class Server:
                 resource.setrlimit(number, (value, value))
 
         self.process = subprocess.Popen(
-            [PROGRAM, "serve", "--data", self.data, "--listen", self.address],
+            [PROGRAM, "serve", "--data", self.data, "--listen", self.address, *self.options],
+            env={**os.environ, **self.env},
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
             preexec_fn=before if self.limits else None, close_fds=True)
         return self

@@ -53,13 +53,14 @@ async function freePort() {
   return port;
 }
 
-async function startServer() {
+async function startServer(environment = {}) {
   const program = process.env.SWM_PROGRAM
     ?? fileURLToPath(new URL('../../build/swm', import.meta.url));
   const data = await mkdtemp(join(tmpdir(), 'swm-page-'));
   const base = `http://127.0.0.1:${await freePort()}`;
   const args = ['serve', '--data', data, '--listen', base.slice('http://'.length)];
-  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, ...environment } });
   const exited = new Promise((resolve) => child.once('exit', resolve));
   child.once('error', (error) => report('server starts', error));
   const stop = async () => {
@@ -272,6 +273,38 @@ async function fitsPhone() {
   }
 }
 
+// A server with a key of its own: the page asks for it, and again where it is wrong.
+async function logsIn() {
+  const key = 'correct-horse-battery-staple';
+  const guarded = await startServer({ SWM_ADMIN_KEY: key });
+  const tab = await browser.newPage();
+  tab.setDefaultTimeout(WAIT_MS);
+  const login = tab.locator('#login');
+  const enter = async (text) => {
+    await login.locator('input[name=key]').fill(text);
+    await login.getByRole('button', { name: 'Log in' }).click();
+  };
+  try {
+    await tab.goto(`${guarded.base}/`);
+    await login.getByText('asks for a key').waitFor();
+    await enter('wrong');
+    await login.getByText('does not take this key').waitFor();
+    await enter(key);
+    await tab.locator('#link', { hasText: 'live' }).waitFor();
+    must(await login.count() === 0, 'it asks on');
+    await tab.reload();
+    await tab.locator('#link', { hasText: 'live' }).waitFor();
+    must(!tab.url().includes(key), 'the key is in the address');
+    await tab.getByRole('button', { name: 'Log out' }).click();
+    await login.getByText('asks for a key').waitFor();
+    must(await tab.evaluate(() => sessionStorage.length + localStorage.length) === 0,
+      'the key is kept after logging out');
+  } finally {
+    await tab.close();
+    await guarded.stop();
+  }
+}
+
 try {
   await check('page opens and is live', setUp);
   await check('a new instance appears without a reload', rowsAppear);
@@ -285,6 +318,7 @@ try {
   await check('an instance is started by button, large numbers whole', startsByButton);
   await check('hostile names stay text', hostileStaysText);
   await check('cancel by button', cancels);
+  await check('the page asks for a key where the server does, and forgets it', logsIn);
   await check('nothing is wider than a phone', fitsPhone);
   report('no error, no policy violation, no foreign request',
     complaints.length > 0 && new Error(complaints.join(' | ')));

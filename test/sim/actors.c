@@ -122,9 +122,8 @@ static void applied(void *context, const struct flow_applied *answer)
 
 static void apply_next(struct sim *s, struct sim_template *w)
 {
-    struct sim_node *n = w->at_ms > s->now_ms || w->applied_count == w->version_count
-                             ? NULL
-                             : nodes_pick(s);
+    struct sim_node *n =
+        w->at_ms > s->now_ms || w->applied_count == w->version_count ? NULL : nodes_pick(s);
     if (n == NULL || !nodes_is_ready(n))
         return;
     struct applying *a = arena_alloc(&s->arena, sizeof *a);

@@ -10,9 +10,9 @@
 #include <assert.h>
 #include <string.h>
 
-#define GIVE_UP_MS 20000  /* the driver tries no longer */
-#define LANDS_MS 800      /* what a dead node sent has arrived by then, or never will */
-#define STALE_MS 300      /* a read may be so old */
+#define GIVE_UP_MS 20000 /* the driver tries no longer */
+#define LANDS_MS 800     /* what a dead node sent has arrived by then, or never will */
+#define STALE_MS 300     /* a read may be so old */
 
 static struct sim_node *node_of(struct store *s)
 {
@@ -139,8 +139,7 @@ static void carry_out(struct sim_node *n, struct sim_held *h)
     if (can_fail && !s->is_gentle && r->err == ERR_NONE && r->op == STORE_COMMIT &&
         sim_once_in(s, 100))
         r->err = ERR_STORE; /* done, but the answer is lost */
-    if (can_fail && s->is_cluster && r->err == ERR_NONE && r->op == STORE_LOAD &&
-        sim_once_in(s, 4))
+    if (can_fail && s->is_cluster && r->err == ERR_NONE && r->op == STORE_LOAD && sim_once_in(s, 4))
         age_read(n, r);
     note_known(n, r);
 }

@@ -112,7 +112,8 @@ static void name_stuck(struct sim *s)
     sim_fail(s, "stuck");
 }
 
-/* Where nothing fails now, nothing is late; at the end everything has ended. True: it is the end. */
+/* Where nothing fails now, nothing is late; at the end everything has ended. True: it is the end.
+ */
 static bool look(struct sim *s, int64_t *next_ms)
 {
     if (s->now_ms < *next_ms || !(s->is_calm || s->is_gentle))
@@ -249,9 +250,8 @@ static void print(const struct totals *t, uint64_t first)
 {
     printf("sim: seeds %llu to %llu: %lu passed, %lu failed; %lu answers, %lu deliveries, %lu "
            "crashes\n",
-           (unsigned long long)first,
-           (unsigned long long)(first + t->passed + t->failed - 1), t->passed, t->failed,
-           t->answers, t->deliveries, t->crashes);
+           (unsigned long long)first, (unsigned long long)(first + t->passed + t->failed - 1),
+           t->passed, t->failed, t->answers, t->deliveries, t->crashes);
     printf("sim: of them %lu with several nodes: %lu freezes, %lu cuts, %lu leaves, %lu conflicts, "
            "%lu taken over, %lu sent, %lu of them again, at most %lu ms late\n",
            t->clusters, t->freezes, t->cuts, t->leaves, t->conflicts, t->taken_over, t->sent,
@@ -265,7 +265,8 @@ int main(int argc, char **argv)
     struct options o;
     struct sim *s = malloc(sizeof *s);
     if (s == NULL || !take_options(argc, argv, &o)) {
-        printf("usage: sim [--seed N | --seeds N | --seconds N] [--from N] [--nodes N] [--verbose]\n");
+        printf(
+            "usage: sim [--seed N | --seeds N | --seconds N] [--from N] [--nodes N] [--verbose]\n");
         return 2;
     }
     if (!o.is_verbose)

@@ -18,7 +18,7 @@ struct walk {
     yyjson_val *record;
     struct slice event;
     int64_t seq, at_ms;
-    uint8_t hash[SHA256_BYTES]; /* of the record before */
+    uint8_t hash[SHA256_BYTES];        /* of the record before */
     struct slice applied[APPLIED_MAX]; /* ids of events that changed it */
     unsigned applied_count;
 };

@@ -143,9 +143,8 @@ static void withdraw_outside(struct queue *q, const struct queue_message *m)
         return;
     for (unsigned k = 0; k < n->unsent_count; k++) {
         struct sim_unsent *u = &n->unsent[k];
-        bool is_covered =
-            u->m.generation < m->generation ||
-            (u->m.generation == m->generation && u->m.attempt <= m->attempt);
+        bool is_covered = u->m.generation < m->generation ||
+                          (u->m.generation == m->generation && u->m.attempt <= m->attempt);
         bool is_waiting = u->state == UNSENT_WAITING || u->state == UNSENT_ASKED;
         if (is_waiting && is_covered && slice_eq(u->m.instance, m->instance) &&
             slice_eq(u->m.task, m->task))

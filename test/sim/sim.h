@@ -87,10 +87,10 @@ struct sim_node {
     struct flow *flow; /* NULL: down, and nothing of it is on the wire any more */
     uint64_t life;     /* counts engines */
     bool is_crashed;   /* from now on nothing the engine does has an effect */
-    bool is_buried;  /* and everybody knows */
+    bool is_buried;    /* and everybody knows */
     bool is_leaving;
-    unsigned crash_in; /* verbs until the crash; 0: none is coming */
-    int64_t skew_ms;   /* of its clock */
+    unsigned crash_in;    /* verbs until the crash; 0: none is coming */
+    int64_t skew_ms;      /* of its clock */
     int64_t listed_at_ms; /* its reads are not older */
     int64_t begins_at_ms, frozen_until_ms, cut_until_ms, queue_cut_until_ms;
 
@@ -120,7 +120,7 @@ struct sim_template {
     const struct template *versions[SIM_VERSIONS_MAX]; /* parsed here, for the oracle */
     unsigned version_count, applied_count;
     struct sim_node *asked; /* has the next version and has not answered */
-    int64_t at_ms; /* when the next version is applied */
+    int64_t at_ms;          /* when the next version is applied */
 };
 
 struct sim {
@@ -186,7 +186,7 @@ void faults_open(struct sim *s);
 void faults_attach(struct sim_node *n);
 void faults_round(struct sim *s); /* what is due has its effect in the store */
 int64_t faults_next(const struct sim *s);
-void faults_calm(struct sim *s); /* nothing takes time any more */
+void faults_calm(struct sim *s);        /* nothing takes time any more */
 void faults_forget(struct sim_node *n); /* it died: what it had asked is lost, or done unseen */
 bool faults_is_on_wire(const struct sim_node *n);
 /* Asks the real store at once, past all faults. */

@@ -46,8 +46,7 @@ void whole_note_sent(struct sim_node *n, const struct sim_unsent *u)
         sim_fail(s, "delivered before it was committed: instance %.*s task %.*s",
                  SLICE_ARG(u->m.instance), SLICE_ARG(u->m.task));
     arena_reset(&s->scratch);
-    struct slice name =
-        name_effect(s, u->m.instance, u->m.task, u->m.generation, u->m.attempt);
+    struct slice name = name_effect(s, u->m.instance, u->m.task, u->m.generation, u->m.attempt);
     struct sim_effect *e = map_find(&s->effects, name);
     if (e != NULL) {
         check_twice(n, e, u, name);
@@ -69,8 +68,7 @@ static void be_late(struct sim *s, const char *what, struct slice instance, int6
     if (late_ms > 0 && (unsigned long)late_ms > s->late_ms)
         s->late_ms = (unsigned long)late_ms;
     if (late_ms > LATE_MS)
-        sim_fail(s, "%s for %lld ms: instance %.*s", what, (long long)late_ms,
-                 SLICE_ARG(instance));
+        sim_fail(s, "%s for %lld ms: instance %.*s", what, (long long)late_ms, SLICE_ARG(instance));
 }
 
 static int64_t latest(int64_t a, int64_t b)

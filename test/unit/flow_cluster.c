@@ -46,6 +46,8 @@ static struct rig {
     struct flow_answer last;
 } rig;
 
+static int64_t retention_ms; /* of nodes that begin */
+
 static const char template[] = "name: pair\n"
                                "stages:\n"
                                "  - name: one\n"
@@ -178,6 +180,7 @@ static struct node *begin_with(unsigned which, const char *name, const struct qu
     c.info = slice_copy(&rig.arena, (struct slice){info, (size_t)len});
     c.queue_name = slice_copy(&rig.arena, slice_of(queue_name));
     c.seed = which + 1;
+    c.retention_ms = retention_ms;
     memset(c.fresh_key, 42, sizeof c.fresh_key);
     CHECK(flow_open(&c, &n->flow) == ERR_NONE);
     flow_start(n->flow, rig.now_ms);
@@ -189,6 +192,8 @@ static struct node *begin_with(unsigned which, const char *name, const struct qu
 static struct node *begin(unsigned which, const char *name)
 {
     struct node *n = begin_with(which, name, &outside, "one");
+    for (int k = 0; k < 11; k++) /* until the others have seen it */
+        wait_ms(100);
     CHECK(flow_is_ready(n->flow));
     return n;
 }
@@ -490,5 +495,34 @@ TEST(messages_on_another_queue_driver_are_sent_again)
     wait_ms(5000);
     CHECK(flow_is_ready(c->flow));
     CHECK(count_sent("a") == 2 && count_sent("b") == 2);
+    close_rig();
+}
+
+TEST(what_one_node_removed_is_gone_at_the_others)
+{
+    retention_ms = 20000;
+    open_rig();
+    retention_ms = 0;
+    struct slice ids[8];
+    for (unsigned k = 0; k < 8; k++) {
+        char key[8];
+        (void)snprintf(key, sizeof key, "K%u", k);
+        ids[k] = start_at(&rig.nodes[k % 2], key);
+        CHECK(answer_at(&rig.nodes[k % 2], EVENT_CANCEL, ids[k], "") == VERDICT_APPLIED);
+        CHECK_TEXT(status_at(&rig.nodes[0], ids[k]), "CANCELLED"); /* both have it in memory */
+        CHECK_TEXT(status_at(&rig.nodes[1], ids[k]), "CANCELLED");
+    }
+    wait_ms(60000);
+    struct flow_stats at_a, at_b;
+    flow_get_stats(rig.nodes[0].flow, &at_a);
+    flow_get_stats(rig.nodes[1].flow, &at_b);
+    CHECK(at_a.removed > 0 && at_b.removed > 0);
+    CHECK_INT(at_a.removed + at_b.removed, 8);
+    for (unsigned k = 0; k < 8; k++)
+        CHECK(answer_at(&rig.nodes[k % 2], EVENT_REPLAY_TASK, ids[k], "a") == VERDICT_UNKNOWN);
+    bool is_ok = false;
+    CHECK(json_get_bool(read_at(&rig.nodes[0], (struct flow_query){.what = FLOW_VERIFY}), "ok",
+                        &is_ok) &&
+          is_ok);
     close_rig();
 }

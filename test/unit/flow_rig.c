@@ -51,7 +51,8 @@ static bool does_fail(void *context, const struct store_request *r, enum err *er
 {
     (void)context;
     *apply = rig.is_done_anyway;
-    if ((r->op != STORE_COMMIT && r->op != STORE_ROWS) || rig.fail_count == 0)
+    bool can_fail = r->op == STORE_COMMIT || r->op == STORE_ROWS || r->op == STORE_REMOVE;
+    if (!can_fail || rig.fail_count == 0)
         return false;
     rig.fail_count--;
     *err = rig.fail_with;
@@ -177,6 +178,7 @@ static void begin(void)
     struct flow_config config = {.store = &rig.store, .queue = &rig.queue, .node = SLICE("test")};
     config.seed = 7;
     config.cache_bytes_max = rig.cache_bytes_max;
+    config.retention_ms = rig.retention_ms;
     config.tell = told;
     memset(config.fresh_key, 42, sizeof config.fresh_key);
     rig.message_count = 0;

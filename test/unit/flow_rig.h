@@ -40,8 +40,8 @@ struct rig {
     bool is_done_anyway; /* what fails is done, only its answer is lost */
     struct store_request *held_loads[8];
     unsigned held_count;
-    enum err fail_with;                     /* commits and rows fail so; ERR_NONE: they do not */
-    unsigned fail_count;                    /* so many of them */
+    enum err fail_with;  /* commits, rows and removals fail so; ERR_NONE: they do not */
+    unsigned fail_count; /* so many of them */
     unsigned loads, commits, rows, records; /* requests and records that completed */
     uint64_t tampered_seq;                  /* this record's `at` is read as another one; 0: none */
     uint64_t folded_pos;                    /* as last stated */
@@ -50,6 +50,7 @@ struct rig {
     struct rig_answer answers[RIG_ANSWERS_MAX];
     unsigned answer_count;
     size_t cache_bytes_max;
+    int64_t retention_ms;
 };
 
 extern struct rig rig;

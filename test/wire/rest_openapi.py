@@ -79,6 +79,10 @@ def addresses():
             route = routes[key]
             equal(f"{key[0]} {key[1]} has one summary and role",
                   (operation["summary"], operation["x-role"]), (route["summary"], route["role"]))
+            want = {"401", "403"} if route["role"] != "anybody" else set()
+            equal(f"{key[0]} {key[1]} says who may ask",
+                  (set(operation["responses"]) & {"401", "403"}, operation.get("security")),
+                  (want, None if want else []))
             names = [p["name"] for p in operation.get("parameters", []) if p["in"] == "path"]
             equal(f"{key[0]} {key[1]} documents its pieces", sorted(names),
                   sorted(re.findall(r"\{(\w+)\}", key[1])))
@@ -160,8 +164,18 @@ def answers():
         for path in ("/v1/events", "/v1/tasks", "/v1/stats", "/v1/verify", "/v1", "/metrics", "/healthz",
                      "/readyz", "/v1/template.schema.json", "/v1/openapi.json"):
             see("GET", path)
-        see("POST", "/v1/backup", {"file": "a.db"})
-        see("POST", "/v1/backup", {"file": "/a.db"})
+        key = see("POST", "/v1/keys", {"role": "admin", "expires": "1h"}).json
+        see("GET", "/v1/keys")
+        admin = {"Authorization": f"Bearer {key['key']}"}
+        worker = see("POST", "/v1/keys", {"role": "worker", "name": "w"}, admin).json
+        see("POST", "/v1/keys", {"role": "worker", "name": "w"}, admin)
+        see("POST", "/v1/keys", {"role": "king"}, admin)
+        see("GET", "/v1/keys", None, {"Authorization": f"Bearer {worker['key']}"})
+        see("DELETE", "/v1/keys/{id}", None, admin, id=worker["id"])
+        see("DELETE", "/v1/keys/{id}", None, admin, id="none")
+        see("GET", "/v1/keys", None, admin)
+        see("POST", "/v1/backup", {"file": "a.db"}, admin)
+        see("POST", "/v1/backup", {"file": "/a.db"}, admin)
 
 
 run(addresses, examples, answers)

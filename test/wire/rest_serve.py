@@ -18,10 +18,7 @@ def call(*arguments, **environment):
 
 def options():
     for arguments, words in (
-        (("serve", "--listen", "0.0.0.0:7960"), "no credentials"),
-        (("serve", "--listen", "[::]:7960"), "no credentials"),
-        (("serve", "--listen", "192.0.2.1:1"), "no credentials"),
-        (("serve", "--listen", "7960"), "no credentials"),
+        (("serve", "--listen", "7960"), "not an address and a port"),
         (("serve", "--lisen", "127.0.0.1:0"), "did you mean --listen"),
         (("serve", "--store", "mongo"), "it takes: sqlite memory"),
         (("serve", "--log-level", "loud"), "debug info warn error"),
