@@ -76,7 +76,8 @@ void rest_backup(struct rest *x, struct http_request *r, const struct slice *arg
         return;
     struct slice name = json_get_text(body, "file");
     if (x->data_folder == NULL) {
-        rest_fail(r, ERR_REFUSED, "this server keeps nothing on disk");
+        rest_fail(r, ERR_REFUSED,
+                  "this server keeps nothing on disk; a database is backed up with its own tools");
         return;
     }
     if (!is_file_name(name)) {

@@ -65,8 +65,15 @@ bool mongo_wait(struct lane *l, int64_t until_ms, unsigned *tries)
     return !is_closing;
 }
 
-/* Waits for requests and takes up to `max` of them, or none when the store closes. */
-static bool take(struct lane *l, struct list *taken, size_t max)
+static size_t most_of(const struct lane *l, const struct store_request *first)
+{
+    if (l->kind == LANE_COMMIT)
+        return BATCH_COMMITS_MAX;
+    return mongo_is_load(first) ? BATCH_LOADS_MAX : 1;
+}
+
+/* Waits for requests and takes some that are done together, or none when the store closes. */
+static bool take(struct lane *l, struct list *taken)
 {
     struct store_mongo *s = l->store;
     struct list *waiting = &s->waiting[l->kind];
@@ -74,9 +81,13 @@ static bool take(struct lane *l, struct list *taken, size_t max)
     pthread_mutex_lock(&s->lock);
     while (list_first(waiting) == NULL && !s->is_closing)
         pthread_cond_wait(&s->wake[l->kind], &s->lock);
+    struct link *first = list_first(waiting);
+    size_t max = first == NULL ? 0 : most_of(l, request_of(first));
     while (list_first(waiting) != NULL && taken->count < max) {
-        bytes += count_bytes(request_of(list_first(waiting)));
-        if (bytes > BATCH_BYTES_MAX && taken->count > 0)
+        const struct store_request *r = request_of(list_first(waiting));
+        bytes += count_bytes(r);
+        bool is_other = l->kind == LANE_READ && !mongo_is_load(r);
+        if (taken->count > 0 && (bytes > BATCH_BYTES_MAX || is_other))
             break;
         list_append(taken, list_take(waiting));
     }
@@ -103,6 +114,8 @@ static void serve(struct lane *l, struct list *batch)
     struct store_request *r = request_of(list_first(batch));
     if (l->kind == LANE_COMMIT)
         mongo_commit(l, batch);
+    else if (mongo_is_load(r))
+        mongo_read_loads(l, batch);
     else if (l->kind == LANE_READ)
         mongo_read(l, r);
     else
@@ -115,7 +128,7 @@ static void *run_lane(void *argument)
     struct list batch;
     int64_t measure_at_ms = mongo_steady_ms() + OFFSET_EVERY_MS;
     list_init(&batch);
-    while (take(l, &batch, l->kind == LANE_COMMIT ? BATCH_COMMITS_MAX : 1)) {
+    while (take(l, &batch)) {
         serve(l, &batch);
         hand_back(l->store, &batch);
         if (l->kind == LANE_BEAT && mongo_steady_ms() >= measure_at_ms) {
@@ -276,6 +289,8 @@ static enum err read_address(struct store_mongo *s, const char *address, mongoc_
     set_default(uri, MONGOC_URI_HEARTBEATFREQUENCYMS, 1000);
     if (!mongoc_uri_has_option(uri, MONGOC_URI_APPNAME))
         (void)mongoc_uri_set_appname(uri, "swm");
+    /* What fails is done again by rules of our own; the server would note each write. */
+    (void)mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYWRITES, false);
     *out = uri;
     if (weak == NULL)
         return ERR_NONE;

@@ -12,6 +12,7 @@
 
 #define BATCH_COMMITS_MAX 256
 #define BATCH_BYTES_MAX (4 * 1024 * 1024)
+#define BATCH_LOADS_MAX 64
 #define COMMIT_WAIT_MS 20000 /* for a primary; then the result is unknown */
 #define READ_WAIT_MS 8000
 #define RETRY_MS 100    /* between two tries, growing tenfold */
@@ -135,6 +136,15 @@ void mongo_commit(struct lane *l, struct list *batch);
 int64_t mongo_random(void);
 void mongo_write(struct lane *l, struct store_request *r);
 void mongo_read(struct lane *l, struct store_request *r);
+/* Loads by id, many in one question. */
+bool mongo_is_load(const struct store_request *r);
+void mongo_read_loads(struct lane *l, struct list *batch);
+/* A row of `instances` into the results, its error into r->err. */
+void mongo_take_row(struct store_request *r, const bson_t *b);
+enum err mongo_complete_pending(struct lane *l, struct store_request *r) MUST_USE;
+/* Adds the records of a document of `events` from a seq on; results are empty before. */
+void mongo_take_records(struct store_request *r, const bson_t *d, uint64_t from);
+void mongo_clear_results(struct store_request *r);
 /* Makes the record that a row's reservation names, where it is not there yet. */
 /* At a position of now: readers of the feed may be beyond the one it was given. */
 enum err mongo_complete(struct lane *l, const bson_t *pending) MUST_USE;

@@ -88,9 +88,8 @@ static void add_record(struct reading *x, const bson_t *d, const bson_t *one, ui
                                  .pos = pos};
 }
 
-static bool take_document(void *context, const bson_t *d)
+static bool take_within(struct reading *x, const bson_t *d)
 {
-    struct reading *x = context;
     struct store_request *r = x->r;
     bson_t list, one, views[COMMIT_RECORDS_MAX];
     bson_iter_t it;
@@ -111,6 +110,17 @@ static bool take_document(void *context, const bson_t *d)
             add_record(x, d, &views[k], pos);
     }
     return x->limit == 0 || r->record_count < x->limit;
+}
+
+static bool take_document(void *context, const bson_t *d)
+{
+    return take_within(context, d);
+}
+
+void mongo_take_records(struct store_request *r, const bson_t *d, uint64_t from)
+{
+    struct reading x = {.r = r, .seq_from = from};
+    (void)take_within(&x, d);
 }
 
 static enum err find_documents(struct lane *l, struct reading *x, const bson_t *filter,
@@ -219,9 +229,8 @@ static enum err feed(struct lane *l, struct store_request *r)
 
 /* --- one instance --- */
 
-static bool take_row(void *context, const bson_t *b)
+void mongo_take_row(struct store_request *r, const bson_t *b)
 {
-    struct store_request *r = context;
     bson_t pending;
     struct store_row *row = add_row(r);
     r->err = get_row(b, r->arena, row);
@@ -230,20 +239,21 @@ static bool take_row(void *context, const bson_t *b)
     if (get_document(b, "pending", &pending)) /* kept until it is completed */
         r->value = slice_copy(r->arena,
                               (struct slice){(const char *)bson_get_data(&pending), pending.len});
+}
+
+static bool take_row(void *context, const bson_t *b)
+{
+    mongo_take_row(context, b);
     return false;
 }
 
-static enum err find_row_by(struct lane *l, struct store_request *r, bool holds_key)
+static enum err find_row_by_key(struct lane *l, struct store_request *r, bool holds_key)
 {
     bson_t filter = BSON_INITIALIZER;
     bson_t *opts = BCON_NEW("sort", "{", "started_at", BCON_INT32(-1), "_id", BCON_INT32(-1), "}",
                             "limit", BCON_INT64(1));
-    if (r->id.at != NULL)
-        put_text(&filter, "_id", r->id);
-    else
-        put_text(&filter, "key", r->key);
-    if (r->id.at == NULL && r->template.at != NULL)
-        put_text(&filter, "template", r->template);
+    put_text(&filter, "key", r->key);
+    put_text(&filter, "template", r->template);
     if (holds_key)
         bson_append_bool(&filter, "is_open", -1, true);
     r->err = ERR_NONE;
@@ -253,7 +263,7 @@ static enum err find_row_by(struct lane *l, struct store_request *r, bool holds_
     return err == ERR_NONE ? r->err : err;
 }
 
-static enum err complete_pending(struct lane *l, struct store_request *r)
+enum err mongo_complete_pending(struct lane *l, struct store_request *r)
 {
     bson_t pending;
     if (r->value.at == NULL ||
@@ -263,26 +273,17 @@ static enum err complete_pending(struct lane *l, struct store_request *r)
     return mongo_complete(l, &pending);
 }
 
+/* By key; by id they are read many at a time, in store_mongo_load.c. */
 static enum err load(struct lane *l, struct store_request *r)
 {
-    if (r->seq != 0)
-        return read_from(l, r, r->id, r->seq + 1);
-    bool is_by_key = r->id.at == NULL;
-    enum err err = find_row_by(l, r, is_by_key);
-    if (err == ERR_NONE && is_by_key && r->row_count == 0)
-        err = find_row_by(l, r, false);
-    if (err == ERR_NONE && r->row_count > 0)
-        err = complete_pending(l, r);
-    if (err != ERR_NONE)
-        return err;
-    struct slice id = r->row_count > 0 ? r->rows[0].id : r->id;
-    uint64_t rev = r->row_count > 0 ? r->rows[0].rev : 0;
-    if (!is_by_key && r->row_count > 0 && rev == 0)
-        r->row_count = 0; /* it only reserves the key */
-    if (id.at == NULL)
-        return ERR_NOT_FOUND;
-    err = read_from(l, r, id, rev + 1);
-    return err == ERR_NONE && r->row_count + r->record_count == 0 ? ERR_NOT_FOUND : err;
+    enum err err = find_row_by_key(l, r, true);
+    if (err == ERR_NONE && r->row_count == 0)
+        err = find_row_by_key(l, r, false);
+    if (err == ERR_NONE && r->row_count == 0)
+        err = ERR_NOT_FOUND;
+    if (err == ERR_NONE)
+        err = mongo_complete_pending(l, r);
+    return err == ERR_NONE ? read_from(l, r, r->rows[0].id, r->rows[0].rev + 1) : err;
 }
 
 static bool take_payload(void *context, const bson_t *b)
@@ -433,7 +434,7 @@ static enum err (*const reads[STORE_OP_COUNT])(struct lane *, struct store_reque
 };
 
 /* Results start empty; PAYLOADS' are asked for by what the request brings. */
-static void clear_results(struct store_request *r)
+void mongo_clear_results(struct store_request *r)
 {
     r->rows = NULL;
     r->records = NULL;
@@ -447,7 +448,7 @@ static enum err try_read(struct lane *l, struct store_request *r)
 {
     jmp_buf edge;
     jmp_buf *const outer = r->arena->edge;
-    clear_results(r);
+    mongo_clear_results(r);
     l->arena = r->arena;
     r->arena->edge = &edge;
     enum err err = setjmp(edge) == 0 ? reads[r->op](l, r) : ERR_MEMORY;

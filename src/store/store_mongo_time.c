@@ -70,10 +70,10 @@ static bool read_offset(struct lane *l, int64_t *offset_ms, int64_t *trip_ms)
     bson_t reply, *hello = BCON_NEW("hello", BCON_INT32(1));
     bson_error_t error;
     mongoc_read_prefs_t *primary = mongoc_read_prefs_new(MONGOC_READ_PRIMARY);
-    int64_t before = read_ms(CLOCK_BOOTTIME), steady = mongo_steady_ms();
+    int64_t before = read_ms(CLOCK_BOOTTIME);
     bool is_done =
         mongoc_client_command_simple(l->client, l->store->database, hello, primary, &reply, &error);
-    *trip_ms = mongo_steady_ms() - steady;
+    *trip_ms = read_ms(CLOCK_BOOTTIME) - before;
     if (is_done)
         *offset_ms = get_int(&reply, "localTime") - (before + *trip_ms / 2);
     bson_destroy(&reply);
