@@ -57,15 +57,39 @@ void faults_ask(struct sim *s, struct store_request *r)
         s->last_pos = r->last_pos;
 }
 
+/* What is told to a node once is not taken back by a later read: both come from one primary. */
+static struct sim_known *find_known(struct sim_node *n, struct slice instance)
+{
+    for (unsigned k = 0; k < n->known_count; k++)
+        if (slice_eq(n->known[k].instance, instance))
+            return &n->known[k];
+    assert(n->known_count < SIM_INSTANCES_MAX);
+    n->known[n->known_count].instance = slice_copy(&n->sim->arena, instance);
+    n->known[n->known_count].seq = 0;
+    return &n->known[n->known_count++];
+}
+
+static void note_known(struct sim_node *n, const struct store_request *r)
+{
+    bool tells = (r->op == STORE_COMMIT || r->op == STORE_LOAD) && r->id.at != NULL;
+    if (r->err != ERR_NONE || !tells || r->record_count == 0 || !n->sim->is_cluster)
+        return;
+    struct sim_known *known = find_known(n, r->id);
+    uint64_t seq = r->records[r->record_count - 1].seq;
+    known->seq = seq > known->seq ? seq : known->seq;
+}
+
 /* Drops from what a LOAD found the records of the last moments. That there is an instance at all
  * stays: a read right after a write that made it finds it. */
 static void age_read(struct sim_node *n, struct store_request *r)
 {
     struct sim *s = n->sim;
     uint32_t kept = r->record_count;
+    uint64_t known_seq = r->id.at == NULL ? 0 : find_known(n, r->id)->seq;
     int64_t until_ms = s->now_ms - (int64_t)sim_random(s, STALE_MS);
     until_ms = until_ms > n->listed_at_ms ? until_ms : n->listed_at_ms;
-    while (kept > 0 && r->records[kept - 1].at_ms > until_ms)
+    while (kept > 0 && r->records[kept - 1].at_ms > until_ms &&
+           r->records[kept - 1].seq > known_seq)
         kept--;
     if (kept + r->row_count > 0 || r->seq > 0)
         r->record_count = kept;
@@ -117,6 +141,7 @@ static void carry_out(struct sim_node *n, struct sim_held *h)
         r->err = ERR_STORE; /* done, but the answer is lost */
     if (can_fail && s->is_cluster && r->err == ERR_NONE && r->op == STORE_LOAD && sim_once_in(s, 4))
         age_read(n, r);
+    note_known(n, r);
 }
 
 /* A node that hears nothing of the store: what it asks has no effect until it is back, or it has
@@ -278,7 +303,7 @@ void faults_attach(struct sim_node *n)
                                             .close = close_nothing,
                                             .is_shared = true};
     n->faulty.ops = n->sim->is_cluster ? &shared : &ops;
-    n->held_count = 0;
+    n->held_count = n->known_count = 0;
 }
 
 void faults_open(struct sim *s)

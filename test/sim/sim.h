@@ -75,6 +75,11 @@ struct sim_unsent {
     bool is_sent_again; /* because nobody knew whether it had arrived */
 };
 
+struct sim_known { /* what a node has been told of an instance */
+    struct slice instance;
+    uint64_t seq;
+};
+
 struct sim_node {
     struct sim *sim;
     unsigned index;
@@ -92,6 +97,8 @@ struct sim_node {
     struct store faulty; /* what its engine sees */
     struct sim_held held[SIM_HELD_MAX];
     unsigned held_count;
+    struct sim_known known[SIM_INSTANCES_MAX];
+    unsigned known_count;
 
     struct queue queue;
     struct sim_unsent unsent[SIM_UNSENT_MAX];
@@ -140,6 +147,10 @@ struct sim {
     int64_t next_poll_ms, next_inbox_ms, next_start_ms, next_operation_ms, calm_end_ms;
     unsigned long calm_round; /* from this round on nothing fails any more */
     struct slice instances[SIM_INSTANCES_MAX];
+    struct { /* the first record that its row lacked at the last look */
+        uint64_t seq;
+        int64_t since_ms;
+    } behind[SIM_INSTANCES_MAX];
     unsigned instance_count;
 
     struct map effects; /* of (instance, task, generation, attempt) */

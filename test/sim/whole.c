@@ -92,13 +92,20 @@ static void check_sent(struct sim *s, struct slice instance, const struct oracle
 }
 
 /* The row has every record, and its wake-up, if it has one, is not long past. */
-static void check_row(struct sim *s, struct slice instance)
+static void check_row(struct sim *s, unsigned index)
 {
+    struct slice instance = s->instances[index];
+    uint64_t behind_seq = 0;
     struct store_request r = {.op = STORE_LOAD, .arena = &s->scratch, .id = instance};
     faults_ask(s, &r);
     if (r.err == ERR_NONE && r.record_count > 0)
+        behind_seq = r.records[0].seq;
+    if (s->behind[index].seq != behind_seq)
+        s->behind[index].since_ms = s->now_ms;
+    s->behind[index].seq = behind_seq;
+    if (behind_seq > 0)
         be_late(s, "a record is not in its row", instance,
-                latest(r.records[0].at_ms, s->calm_at_ms));
+                latest(s->behind[index].since_ms, s->calm_at_ms));
     else if (r.err == ERR_NONE && r.row_count > 0 && r.rows->wake_at_ms < s->now_ms)
         be_late(s, "nobody wakes", instance, latest(r.rows->wake_at_ms, s->calm_at_ms));
 }
@@ -111,7 +118,7 @@ void whole_check_time(struct sim *s)
         if (s->failure == NULL && s->is_cluster)
             check_sent(s, s->instances[k], &view);
         if (s->failure == NULL && s->is_cluster)
-            check_row(s, s->instances[k]);
+            check_row(s, k);
     }
 }
 
