@@ -253,11 +253,12 @@ static bool must_wake(const struct flow *f, const struct store_row *row)
 
 static void take_due_row(struct flow *f, const struct store_row *row)
 {
-    if (cluster_is_self(f, row->node)) {
+    struct entry *e = entry_find(f, row->id);
+    if (cluster_is_self(f, row->node) && (e == NULL || e->is_ours)) {
         supervisor_add_far(f, row->id, row->wake_at_ms); /* nothing when it is in memory */
         return;
     }
-    struct entry *e = entry_get(f, row->id);
+    e = entry_get(f, row->id);
     if (e != NULL && !e->is_taken)
         entry_take_over(f, e, TIME_NEVER);
 }

@@ -105,6 +105,7 @@ struct entry {
     bool is_taken;  /* over from another node; until it has been read */
     bool is_in_conflict;     /* its last commit was not the first */
     bool is_template_sought; /* the catalogue was read again for it */
+    bool is_orphan_sought;   /* it was read again because of a node that lives no more */
     int64_t checked_at_ms;   /* when it was as new as the store */
     int64_t unsent_from_ms;  /* messages sent from then on may not be out; TIME_NEVER: all are */
     uint64_t unsent_pos;     /* their records are not before this position */

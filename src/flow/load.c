@@ -89,6 +89,7 @@ static void not_loaded(struct flow *f, struct entry *e, enum err err)
         log_line(LOG_ERROR, "flow", "instance %.*s cannot be loaded: %s", SLICE_ARG(e->id),
                  err_text(err));
     fail_waiting(f, e, err, &starts);
+    e->is_wake_pending = false; /* it was among them */
     bool may_come = unsent_is_in_doubt(f, e) || (e->must_load && err_is_retryable(err));
     bool is_kept = may_come && f->state != FLOW_CLOSING &&
                    heap_put(&f->wakes, &e->wake, f->now_ms + RELOAD_MS, 0) == ERR_NONE;
@@ -125,7 +126,7 @@ static void loaded(struct flow *f, struct entry *e, enum err err)
         return;
     }
     e->state = ENTRY_IDLE;
-    e->must_load = e->is_template_sought = false;
+    e->must_load = e->is_template_sought = e->is_orphan_sought = false;
     e->checked_at_ms = f->now_ms;
     entry_count(f, e);
     if (e->repeat.unrecorded > 0)
@@ -213,12 +214,26 @@ static enum err build(struct flow *f, struct entry *e, struct ask *load,
     return ERR_NONE;
 }
 
+/* A node that has left in order may have written the row after it was read here. */
+static bool must_look_again(const struct flow *f, struct entry *e, const struct store_request *r)
+{
+    bool was_sought = e->is_orphan_sought;
+    for (uint32_t k = 0; k < r->record_count && !e->is_taken; k++)
+        e->is_orphan_sought |= is_orphan(f, &r->records[k]);
+    return e->is_orphan_sought && !was_sought;
+}
+
 static void payloads_read(struct flow *f, struct ask *q)
 {
     struct entry *e = q->entry;
     struct ask *load = q->context;
     struct payload_list payloads = {0};
     enum err err = apart_take(q, &payloads);
+    if (err == ERR_NONE && must_look_again(f, e, &load->r)) {
+        ask_free(load);
+        entry_load(f, e);
+        return;
+    }
     if (err == ERR_NONE)
         err = build(f, e, load, &payloads);
     ask_free(load);
@@ -234,6 +249,10 @@ static void load_read(struct flow *f, struct ask *q)
         err = ERR_UNKNOWN_INSTANCE;
     if (err == ERR_NONE)
         err = apart_refs(&q->arena, &q->r, &refs);
+    if (err == ERR_NONE && must_look_again(f, e, &q->r)) {
+        entry_load(f, e);
+        return;
+    }
     struct ask *texts =
         err == ERR_NONE && refs.count > 0 ? apart_ask(f, &refs, payloads_read) : NULL;
     if (texts != NULL) {

@@ -445,6 +445,13 @@ static bool must_ask_first(const struct flow *f, const struct entry *e)
     return false;
 }
 
+/* A blank entry is for starts: what else came to it is about an instance that others know. */
+static bool is_for_others(const struct entry *e)
+{
+    struct link *k = list_first(&e->pending);
+    return e->i->seq == 0 && k != NULL && LINK_OWNER(k, struct arrival, link)->e.kind != EVENT_START;
+}
+
 void scheduler_run(struct flow *f, struct entry *e)
 {
     struct encoding n;
@@ -452,6 +459,10 @@ void scheduler_run(struct flow *f, struct entry *e)
     assert(e->state == ENTRY_IDLE);
     if (entry_is_stale(f, e) || must_ask_first(f, e)) {
         entry_refresh(f, e);
+        return;
+    }
+    if (is_for_others(e)) {
+        entry_reload(f, e);
         return;
     }
     if (!open_commit(f, &n, e)) {
