@@ -449,7 +449,8 @@ static bool must_ask_first(const struct flow *f, const struct entry *e)
 static bool is_for_others(const struct entry *e)
 {
     struct link *k = list_first(&e->pending);
-    return e->i->seq == 0 && k != NULL && LINK_OWNER(k, struct arrival, link)->e.kind != EVENT_START;
+    return e->i->seq == 0 && k != NULL &&
+           LINK_OWNER(k, struct arrival, link)->e.kind != EVENT_START;
 }
 
 void scheduler_run(struct flow *f, struct entry *e)
