@@ -29,6 +29,7 @@ SRC := $(wildcard src/*/*.c)
 MAIN := $(filter src/app/main.c,$(SRC))
 LIB := $(filter-out src/app/main.c,$(SRC))
 ASSETS := $(wildcard src/api/assets/* examples/*.yaml)
+WEB := $(wildcard web/*.* web/src/*.* web/src/*/*.* web/src/*/*/*.*)
 GENERATED := build/assets.c build/version.c build/template_schema.c
 TESTS_C := $(wildcard test/*.c test/*/*.c)
 FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
@@ -95,8 +96,17 @@ told = $(if $(V),,@printf '%-8s %s\n' '$(1)' '$@';) $(2)
 # Writes standard input to the target when that changes it, so that nothing is compiled in vain.
 update = mkdir -p build; cat > $@.new; if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-build/assets.c: tools/embed.sh $(ASSETS) build/names
-	@mkdir -p build; tools/embed.sh $(ASSETS) > $@.new; mv $@.new $@
+# The page: bundled into build/web, and embedded from there.
+build/web-node/ready: web/package.json web/package-lock.json
+	@rm -rf $(@D); mkdir -p $(@D); cp $^ $(@D)
+	$(call told,npm,cd $(@D) && npm ci --silent --no-audit --no-fund --ignore-scripts </dev/null)
+	@ln -sfn ../$(@D)/node_modules web/node_modules; touch $@
+
+build/web/index.html: $(WEB) build/web-node/ready build/names
+	$(call told,bundle,node web/build.mjs $(@D))
+
+build/assets.c: tools/embed.sh $(ASSETS) build/web/index.html
+	@tools/embed.sh $(ASSETS) $$(find build/web -type f ! -name '*.gz' | sort) > $@.new; mv $@.new $@
 
 # The schema of templates has its one source in docs/; core hands out the same bytes.
 build/template_schema.c: docs/template.schema.json
@@ -112,7 +122,7 @@ build/version.c: force
 
 # The names of all files that go in: a program is linked again when one comes or goes.
 build/names: force
-	@printf '%s\n' $(SRC) $(TESTS_C) $(ASSETS) | { $(update); }
+	@printf '%s\n' $(SRC) $(TESTS_C) $(ASSETS) $(WEB) | { $(update); }
 
 # --- programs ------------------------------------------------------------------------------------
 
@@ -151,7 +161,8 @@ CLANG_TREE := $(call objects,build/clang,$(SRC) $(GENERATED) $(TESTS_C))
 scripts = $(foreach f,$(filter-out test/$(1)/_%,$(wildcard test/$(1)/*.py)),"$(PYTHON) $(f)") \
 	$(foreach f,$(filter-out test/$(1)/_%,$(wildcard test/$(1)/*.mjs)),"node $(f)")
 STYLE_RUN := "$(PYTHON) tools/style.py"
-CHECK_RUNS = $(STYLE_RUN) $(UNIT) $(TABLE) $(TABLE:%="% --cluster") $(CONTRACT) \
+WEB_UNIT_RUN := "node web/unit/run.mjs"
+CHECK_RUNS = $(STYLE_RUN) $(WEB_UNIT_RUN) $(UNIT) $(TABLE) $(TABLE:%="% --cluster") $(CONTRACT) \
 	$(FUZZERS:%="tools/fuzz.sh replay %") \
 	$(patsubst "%,"SWM_PROGRAM=$(CHECKED) %,$(call scripts,wire))
 CHECK_NEEDS = $(CLANG_TREE) $(UNIT) $(TABLE) $(CONTRACT) $(FUZZ) $(PROGRAM) $(CHECKED)
@@ -161,11 +172,12 @@ SIM_SECONDS := 120
 SIM_RUN := $(if $(SIM),"$(SIM) --seconds $(SIM_SECONDS)")
 MONGO_RUNS = $(call scripts,contract)
 E2E_RUNS = $(call scripts,e2e)
+PAGE_RUNS = $(call scripts,page)
 CLUSTER_RUNS = $(call scripts,cluster)
 FUZZ_SECONDS := 60
 
 .PHONY: help build run test test-after-deps check style format sim torture fuzz bench e2e \
-	e2e-after-deps cluster cluster-after-deps install clean
+	e2e-after-deps page page-after-deps cluster cluster-after-deps install clean
 
 help:
 	@sed -n 's/^#? //p' Makefile
@@ -190,13 +202,14 @@ style: $(CLANG_TREE)
 format:
 	@build/test-venv/bin/clang-format -i $(SRC) $(TESTS_C) $(wildcard src/*/*.h test/*.h test/*/*.h)
 
-#? make test       everything: installs what tests need, then check, sim, e2e and cluster
+#? make test       everything: installs what tests need, then check, sim, e2e, page and cluster
 test:
 	@tools/deps.sh test
 	@$(MAKE) test-after-deps
 
 test-after-deps: $(CHECK_NEEDS) $(SIM)
-	@tools/run-tests.sh $(CHECK_RUNS) $(MONGO_RUNS) $(TABLE_RUN) $(SIM_RUN) $(E2E_RUNS) $(CLUSTER_RUNS)
+	@tools/run-tests.sh $(CHECK_RUNS) $(MONGO_RUNS) $(TABLE_RUN) $(SIM_RUN) $(E2E_RUNS) \
+		$(PAGE_RUNS) $(CLUSTER_RUNS)
 
 #? make sim        the simulator for two minutes; SEED=n runs one seed and tells all, SEEDS=n runs n
 sim: build/sim
@@ -217,6 +230,14 @@ e2e:
 
 e2e-after-deps: build
 	@tools/run-tests.sh $(E2E_RUNS)
+
+#? make page       the page in a real browser: every view and action
+page:
+	@tools/deps.sh test
+	@$(MAKE) page-after-deps
+
+page-after-deps: build
+	@tools/run-tests.sh $(PAGE_RUNS)
 
 #? make cluster    three nodes over a real replica set and an SQS server, with every fault
 cluster:

@@ -41,6 +41,8 @@ find_missing_build() {
     need_library libsqlite3-dev sqlite3
     need_library libmongoc-dev libmongoc-1.0
     need_library libssl-dev libcrypto
+    need_program nodejs node
+    need_program npm npm
 }
 
 has_fuzzer_runtime() {
@@ -59,8 +61,6 @@ find_missing_test() {
     need_program sqlite3 sqlite3
     need_program openssl openssl
     need_program curl curl
-    need_program nodejs node
-    need_program npm npm
     need_program wrk wrk
     need_program strace strace
     need_program procps ps
@@ -187,7 +187,7 @@ make_venv() {
     cp tools/requirements.txt build/test-venv/requirements.txt
 }
 
-# Node looks for packages beside the program that asks for them, hence the link in test/e2e.
+# Node looks for packages beside the program that asks for them and above, hence the link in test.
 make_node_modules() {
     local dir=build/test-node
     if ! cmp -s test/e2e/package-lock.json $dir/ready; then
@@ -199,7 +199,7 @@ make_node_modules() {
             die "npm could not install test/e2e/package.json"
         cp $dir/package-lock.json $dir/ready
     fi
-    [ -d test/e2e/node_modules/ ] || ln -sfn ../../$dir/node_modules test/e2e/node_modules
+    ln -sfn ../$dir/node_modules test/node_modules
 }
 
 # A database server for the tests of its driver and of several nodes.

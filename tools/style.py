@@ -298,10 +298,46 @@ def check_sizes(files):
             fail(where, f"{' '.join(key)} is {size} now: lower it")
 
 
+# --- the page --------------------------------------------------------------------------------------
+
+
+def read_page():
+    """{path: text} of what the page is made of."""
+    paths = [p for top in ("web/src", "web/unit", "test/page") for p in (ROOT / top).rglob("*.*")]
+    kinds = (".ts", ".tsx", ".css", ".mjs")
+    return {str(p.relative_to(ROOT)): p.read_text() for p in sorted(paths) if p.suffix in kinds}
+
+
+def check_page_files(page):
+    for path, text in page.items():
+        if text.count("\n") > LIMITS["file"]:
+            fail(f"{path}:1", f"{text.count(chr(10))} lines in the file; {LIMITS['file']} are the most")
+        for match in re.finditer(r"\b(TODO|FIXME|XXX|innerHTML|outerHTML|dangerouslySetInnerHTML)\b", text):
+            fail(f"{path}:{line_of(text, match.start())}", f"{match.group(1)} is banned")
+
+
+def check_page_types():
+    compiler = ROOT / "build/test-node/node_modules/typescript/bin/tsc"
+    if not compiler.exists():
+        fail("tsc", "TypeScript is missing: run tools/deps.sh test")
+        return
+    said = run("node", str(compiler), "-p", "web", "--pretty", "false")
+    for line in said.stdout.splitlines():
+        match = re.match(r"(\S+)\((\d+),\d+\): (?:error )?(.*)", line)
+        if match:
+            fail(f"{match.group(1)}:{match.group(2)}", match.group(3))
+    if said.returncode != 0 and not said.stdout.strip():
+        fail("tsc", said.stderr.strip()[:200])
+
+
 def main():
     files = read_sources()
+    page = read_page()
     rule("layout is clang-format's", check_format, files)
     rule(f"no line is over {COLUMNS} columns", check_columns, files)
+    rule("no line of the page is over its columns", check_columns, page)
+    rule("the page's files keep to its rules", check_page_files, page)
+    rule("the page's types hold", check_page_types)
     rule("no banned word or call", check_banned, files)
     rule("each file begins with its purpose", check_first_comment, files)
     rule("includes go one way", check_includes, files)

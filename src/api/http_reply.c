@@ -42,7 +42,8 @@ void http_add(struct http_request *r, const char *name, struct slice value)
 static const char *policy_of(const char *type)
 {
     if (strncmp(type, "text/html", strlen("text/html")) == 0)
-        return "default-src 'self'; frame-ancestors 'none'; object-src 'none'; base-uri 'none'";
+        return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+               "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
     if (strncmp(type, "image/svg+xml", strlen("image/svg+xml")) == 0)
         return "default-src 'none'; style-src 'unsafe-inline'";
     return NULL;

@@ -109,13 +109,35 @@ void rest_health(struct rest *x, struct http_request *r, const struct slice *arg
     http_reply_json(r, 200, SLICE("{\"ok\":true}"));
 }
 
+/* Whether a list such as "br, gzip;q=0.5" names gzip, and not to refuse it. */
+static bool takes_gzip(const struct http_request *r)
+{
+    struct slice rest = http_header(r, "Accept-Encoding"), one, name, weight;
+    while (rest.at != NULL) {
+        slice_cut(rest, ',', &one, &rest);
+        slice_cut(one, ';', &name, &weight);
+        if (slice_eq_text(slice_trim(name), "gzip"))
+            return !slice_eq_text(slice_trim(weight), "q=0");
+    }
+    return false;
+}
+
+/* What lies in assets/ has its content in its name: it is asked for once. All else is asked for
+ * again, and answered only when it is another. */
 static void reply_asset(struct http_request *r, const struct asset *a)
 {
-    http_add(r, "ETag", slice_of(a->etag));
-    http_add(r, "Cache-Control", SLICE("no-cache"));
+    bool is_named_by_content = strncmp(a->name, "assets/", strlen("assets/")) == 0;
     bool is_known = slice_eq_text(http_header(r, "If-None-Match"), a->etag);
-    http_reply(r, is_known ? 304 : 200, a->type,
-               is_known ? SLICE("") : (struct slice){(const char *)a->bytes, a->len});
+    struct slice body = {(const char *)a->bytes, a->len};
+    http_add(r, "ETag", slice_of(a->etag));
+    http_add(r, "Vary", SLICE("Accept-Encoding"));
+    http_add(r, "Cache-Control",
+             is_named_by_content ? SLICE("public, max-age=31536000, immutable") : SLICE("no-cache"));
+    if (a->gzip != NULL && !is_known && takes_gzip(r)) {
+        http_add(r, "Content-Encoding", SLICE("gzip"));
+        body = (struct slice){(const char *)a->gzip, a->gzip_len};
+    }
+    http_reply(r, is_known ? 304 : 200, a->type, is_known ? SLICE("") : body);
 }
 
 void rest_openapi(struct rest *x, struct http_request *r, const struct slice *args)

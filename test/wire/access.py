@@ -60,7 +60,7 @@ def first_key():
               (reply.status, reply.code, reply.headers["WWW-Authenticate"]),
               (401, "unauthorized", 'Bearer realm="swm"'))
         equal("with it all is as before", s.get("/v1/stats", **bearer(made["key"])).status, 200)
-        for path in ("/healthz", "/readyz", "/", "/app.js", "/key.js"):
+        for path in ("/healthz", "/readyz", "/", "/favicon.svg"):
             equal(f"{path} asks for none", s.get(path).status, 200)
         equal("what there is is told to nobody else", s.get("/v1/nothing").status, 401)
 

@@ -1,0 +1,211 @@
+// What the tests of the page share: a server of their own, its API, workers, a browser that notices
+// whatever a page should never do, and the accessibility checker.
+//
+//   SWM_PROGRAM      the program (build/swm)
+//   SWM_PAGE_STORE   --store of the server; absent: SQLite in a folder of its own
+//   SWM_SHOTS        a folder: `shot` leaves pictures there
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { AxeBuilder } from '@axe-core/playwright';
+import { chromium } from 'playwright-core';
+
+export const WAIT_MS = 15000;
+/** Text that must stay text wherever it is shown. */
+export const HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>';
+export const DESKTOP = { width: 1440, height: 900 };
+export const PHONE = { width: 390, height: 844 };
+
+let failures = 0;
+
+function report(name, error) {
+  failures += error ? 1 : 0;
+  const why = error && String(error.message ?? error).replace(/\s*\n\s*/g, ' ').slice(0, 600);
+  console.log(error ? `not ok ${name}: ${why}` : `ok ${name}`);
+}
+
+export async function check(name, work) {
+  try {
+    await work();
+    report(name);
+  } catch (error) {
+    report(name, error);
+  }
+}
+
+export function must(is, what) {
+  if (!is) throw new Error(what);
+}
+
+export async function until(what, probe) {
+  const end = Date.now() + WAIT_MS;
+  for (;;) {
+    const value = await probe();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`not within ${WAIT_MS} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/* The server */
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+const at = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+/** A running server: {base, api, stop, crash}. `environment` is added to this process's own. */
+export async function startServer({ environment = {}, options = [] } = {}) {
+  const data = await mkdtemp(join(tmpdir(), 'swm-page-'));
+  const port = await freePort();
+  const base = `http://127.0.0.1:${port}`;
+  const store = process.env.SWM_PAGE_STORE ? ['--store', process.env.SWM_PAGE_STORE] : [];
+  const args = ['serve', '--data', data, '--listen', `127.0.0.1:${port}`, ...store, ...options];
+  let child;
+  const start = async () => {
+    child = spawn(process.env.SWM_PROGRAM ?? at('build/swm'), args, {
+      stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...environment } });
+    child.once('error', (error) => report('server starts', error));
+    await until('the server is ready',
+      () => fetch(`${base}/readyz`).then((r) => r.ok, () => false));
+  };
+  const end = async (signal) => {
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    await exited;
+  };
+  await start();
+  return {
+    base, start, api: apiOf(base, environment.SWM_ADMIN_KEY),
+    crash: () => end('SIGKILL'),
+    stop: async () => {
+      await end('SIGTERM');
+      await rm(data, { recursive: true, force: true });
+    },
+  };
+}
+
+/** api(path) reads, api(path, body) posts JSON; api.text(path, type, text) posts a text. */
+function apiOf(base, key) {
+  const headers = key ? { Authorization: `Bearer ${key}` } : {};
+  const ask = async (path, init) => {
+    const all = { ...headers, ...init.headers };
+    const response = await fetch(base + path, { ...init, headers: all });
+    const text = await response.text();
+    must(response.ok, `${path} answered ${response.status}: ${text.slice(0, 300)}`);
+    return JSON.parse(text);
+  };
+  const post = (path, type, text) =>
+    ask(path, { method: 'POST', body: text, headers: { 'Content-Type': type } });
+  const api = (path, body) => (body === undefined ? ask(path, {})
+    : post(path, 'application/json', JSON.stringify(body)));
+  api.text = post;
+  return api;
+}
+
+/** Applies a template given as YAML. */
+export const apply = (server, yaml) =>
+  server.api.text('/v1/templates', 'application/yaml', yaml);
+
+/** Takes messages of `queue` until one is as `wanted` says, and returns it. */
+export function take(server, queue, wanted = () => true) {
+  return until(`a message in ${queue}`, async () => {
+    const reply = await server.api(`/v1/queues/${queue}/receive`, { max: 10, wait_seconds: 1 });
+    return reply.messages.find(wanted);
+  });
+}
+
+export const complete = (server, message, output = {}) =>
+  server.api('/v1/tasks/complete', { token: message.token, output });
+export const fail = (server, message, error, text = '') =>
+  server.api('/v1/tasks/fail', { token: message.token, error, message: text });
+
+/* The browser */
+
+/** {page, context, complaints, close}: a browser with an empty profile, looking at `server`. */
+export async function openBrowser(server, options = {}) {
+  const profile = await mkdtemp(join(tmpdir(), 'swm-page-browser-'));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true,
+    viewport: DESKTOP, permissions: ['clipboard-read', 'clipboard-write'], ...options,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+      '--disable-background-networking', '--disable-component-update', '--disable-sync',
+      ...(options.args ?? [])],
+  });
+  const page = context.pages()[0] ?? await context.newPage();
+  page.setDefaultTimeout(WAIT_MS);
+  const complaints = watch(page, new URL(server.base).origin);
+  const close = async () => {
+    await context.close();
+    await rm(profile, { recursive: true, force: true });
+  };
+  return { page, context, complaints, close };
+}
+
+/** What a page should never do: errors in the console, scripts that ran, requests to elsewhere. */
+function watch(page, origin) {
+  const complaints = [];
+  page.on('console', (m) => m.type() === 'error' && complaints.push(m.text()));
+  page.on('pageerror', (e) => complaints.push(e.message));
+  page.on('dialog', (d) => {
+    complaints.push(`a script ran: ${d.message()}`);
+    d.dismiss();
+  });
+  page.on('request', (r) => {
+    const url = new URL(r.url());
+    if (url.protocol !== 'data:' && url.protocol !== 'blob:' && url.origin !== origin)
+      complaints.push(`left the origin: ${r.url()}`);
+  });
+  return complaints;
+}
+
+/** Goes to an address of the page, `#/instances?status=FAILED`, and waits until it is live. */
+export async function visit({ page }, server, hash) {
+  await page.goto(`${server.base}/${hash}`);
+  await page.locator('.link-live').waitFor({ state: 'attached' });
+}
+
+/** Nothing that the accessibility checker finds, in light and dark. */
+export async function mustBeAccessible({ page }, where) {
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    const told = violations.map((v) => `${v.id} at ${v.nodes[0].target} (${v.nodes.length})`);
+    must(told.length === 0, `${where}, ${colorScheme}: ${told.join('; ')}`);
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+}
+
+/** Nothing is wider than a narrow window. */
+export async function mustFit({ page }, where) {
+  const before = page.viewportSize();
+  await page.setViewportSize({ width: 360, height: 740 });
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  await page.setViewportSize(before);
+  must(over <= 0, `${where}: ${over} px wider than a window of 360`);
+}
+
+/** Leaves pictures of what is shown, wide and narrow, where SWM_SHOTS says. */
+export async function shot({ page }, name) {
+  const folder = process.env.SWM_SHOTS;
+  if (!folder) return;
+  await mkdir(folder, { recursive: true });
+  for (const [suffix, size] of [['', DESKTOP], ['-phone', PHONE]]) {
+    await page.setViewportSize(size);
+    await page.screenshot({ path: join(folder, `${name}${suffix}.png`) });
+  }
+  await page.setViewportSize(DESKTOP);
+}
+
+/** Ends the test program: its exit status tells whether all went well. */
+export function finish() {
+  process.exit(failures > 0 ? 1 : 0);
+}

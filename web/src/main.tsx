@@ -1,0 +1,20 @@
+// Where the page begins: the look, the address, the feed, the clock, then the shell.
+import { render } from 'preact';
+import './style/tokens.css';
+import './style/base.css';
+import './style/shell.css';
+import './style/parts.css';
+import { followFeed } from './api/feed';
+import { followAddress } from './route';
+import { Shell } from './shell';
+import { store } from './store';
+import { readTheme } from './theme';
+
+readTheme();
+followAddress();
+followFeed();
+setInterval(() => {
+  if (!document.hidden) store.now.value = Date.now();
+}, 1000);
+const place = document.getElementById('page');
+if (place !== null) render(<Shell />, place);

@@ -1,0 +1,35 @@
+// The page's one store. What several parts look at is here; a component keeps nothing of its own
+// but what a reader has just typed, opened or hovered over.
+import { signal, type Signal } from '@preact/signals';
+import type { ComponentChild } from 'preact';
+import { readRoute, type Route } from './route';
+
+export type Link = 'connecting' | 'live' | 'lost';
+export type Theme = 'system' | 'light' | 'dark';
+export type Toast = { text: string; isBad: boolean; id: number };
+
+export type Store = {
+  route: Signal<Route>;
+  link: Signal<Link>;
+  /** Why a key is asked for; null: it is not. */
+  login: Signal<'none' | 'refused' | null>;
+  /** What the open dialog draws; null: none is open. */
+  dialog: Signal<(() => ComponentChild) | null>;
+  toast: Signal<Toast | null>;
+  theme: Signal<Theme>;
+  /** The navigation of a narrow window is unfolded. */
+  menu: Signal<boolean>;
+  /** The time, by the second: what is told as "3 min ago" looks at it. */
+  now: Signal<number>;
+};
+
+export const store: Store = {
+  route: signal(readRoute()),
+  link: signal<Link>('connecting'),
+  login: signal<'none' | 'refused' | null>(null),
+  dialog: signal<(() => ComponentChild) | null>(null),
+  toast: signal<Toast | null>(null),
+  theme: signal<Theme>('system'),
+  menu: signal(false),
+  now: signal(Date.now()),
+};

@@ -1,0 +1,58 @@
+// The table of views: which address shows what. Each view is a file of its own in views/, loaded
+// when it is first looked at; its default export is the component.
+import type { ComponentType } from 'preact';
+import type { IconName } from './ui/icon';
+
+export type ViewProps = { params: Record<string, string> };
+type Module = { default: ComponentType<ViewProps> };
+
+export type View = {
+  /** `instances/:id`; a part that begins with a colon is a parameter. */
+  path: string;
+  title: string;
+  load: () => Promise<Module>;
+  /** Where the navigation shows it; absent: not. `bar`: also in the bar of a narrow window. */
+  nav?: { icon: IconName; isInBar: boolean };
+};
+
+export const views: View[] = [
+  { path: '', title: 'Overview', load: () => import('./views/overview'),
+    nav: { icon: 'overview', isInBar: true } },
+  { path: 'instances', title: 'Instances', load: () => import('./views/instances'),
+    nav: { icon: 'instances', isInBar: true } },
+  { path: 'instances/:id', title: 'Instance', load: () => import('./views/instance') },
+  { path: 'inbox', title: 'Inbox', load: () => import('./views/inbox'),
+    nav: { icon: 'inbox', isInBar: true } },
+  { path: 'templates', title: 'Templates', load: () => import('./views/templates'),
+    nav: { icon: 'templates', isInBar: true } },
+  { path: 'templates/:name', title: 'Template', load: () => import('./views/template') },
+  { path: 'queues', title: 'Queues', load: () => import('./views/queues'),
+    nav: { icon: 'queues', isInBar: false } },
+  { path: 'events', title: 'Events', load: () => import('./views/events'),
+    nav: { icon: 'events', isInBar: false } },
+  { path: 'audit', title: 'Audit', load: () => import('./views/audit'),
+    nav: { icon: 'audit', isInBar: false } },
+  { path: 'about', title: 'About', load: () => import('./views/about'),
+    nav: { icon: 'about', isInBar: false } },
+];
+
+function match(pattern: string, path: string[]): Record<string, string> | null {
+  const parts = pattern === '' ? [] : pattern.split('/');
+  if (parts.length !== path.length) return null;
+  const params: Record<string, string> = {};
+  for (const [k, part] of parts.entries()) {
+    const have = path[k] ?? '';
+    if (part.startsWith(':')) params[part.slice(1)] = have;
+    else if (part !== have) return null;
+  }
+  return params;
+}
+
+/** The view of an address and its parameters; null: there is none. */
+export function findView(path: string[]): { view: View; params: Record<string, string> } | null {
+  for (const view of views) {
+    const params = match(view.path, path);
+    if (params !== null) return { view, params };
+  }
+  return null;
+}

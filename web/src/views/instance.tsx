@@ -1,0 +1,6 @@
+import { Page } from '../ui/page';
+import { Empty } from '../ui/state';
+
+export default function View() {
+  return <Page title="instance"><Empty title="Nothing here yet" /></Page>;
+}
