@@ -216,6 +216,15 @@ def measure_store(out):
     shutil.rmtree(folder)
 
 
+def measure_page():
+    """None: what the page's tests install is not there."""
+    if not (ROOT / "build/test-node/node_modules").exists():
+        return None
+    said = subprocess.run(["node", "bench/page.mjs"], cwd=ROOT, check=True, capture_output=True,
+                          text=True).stdout
+    return json.loads(said.splitlines()[-1])
+
+
 # --- the table ------------------------------------------------------------------------------------
 
 
@@ -270,6 +279,18 @@ def print_table(out):
          f"raw {store['raw_per_s_64']:,}/s")
 
 
+def print_page(page):
+    print("the page")
+    if page is None:
+        print("  not measured: tools/deps.sh test brings the browser that it takes")
+        return
+    line("first view, compressed", f"{page['first_view_gzip'] / 1024:.0f}", "KB",
+         f"aim < 200; all of it {page['all_gzip'] / 1024:.0f} KB, "
+         f"the largest part loaded later {page['largest_lazy_gzip'] / 1024:.0f} KB")
+    line("from nothing to the first live view", f"{page['live_ms']:.0f}", "ms",
+         f"most {page['live_ms_most']:.0f} ms; {page['loaded_bytes'] / 1024:.0f} KB came")
+
+
 def machine():
     cpu = platform.processor() or platform.machine()
     with open("/proc/cpuinfo", encoding="utf-8") as file:
@@ -286,9 +307,11 @@ def main():
     measure_engine(out)
     measure_store(out)
     shutil.rmtree(DIR)
+    out["page"] = measure_page()
     out["cluster"] = cluster.measure()
     (ROOT / "build" / "bench.json").write_text(json.dumps(out, indent=2) + "\n")
     print_table(out)
+    print_page(out["page"])
     cluster.print_table(out["cluster"])
 
 
