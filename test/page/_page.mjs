@@ -2,7 +2,7 @@
 // whatever a page should never do, and the accessibility checker.
 //
 //   SWM_PROGRAM      the program (build/swm)
-//   SWM_PAGE_STORE   --store of the server; absent: SQLite in a folder of its own
+//   SWM_PAGE_STORE   --store of the server, DATABASE standing for a name of its own; absent: SQLite
 //   SWM_SHOTS        a folder: `shot` leaves pictures there
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -67,7 +67,8 @@ export async function startServer({ environment = {}, options = [] } = {}) {
   const data = await mkdtemp(join(tmpdir(), 'swm-page-'));
   const port = await freePort();
   const base = `http://127.0.0.1:${port}`;
-  const store = process.env.SWM_PAGE_STORE ? ['--store', process.env.SWM_PAGE_STORE] : [];
+  const store = process.env.SWM_PAGE_STORE
+    ? ['--store', process.env.SWM_PAGE_STORE.replace('DATABASE', `page_${port}`)] : [];
   const args = ['serve', '--data', data, '--listen', `127.0.0.1:${port}`, ...store, ...options];
   let child;
   const start = async () => {
