@@ -177,7 +177,7 @@ CLUSTER_RUNS = $(call scripts,cluster)
 FUZZ_SECONDS := 60
 
 .PHONY: help build run test test-after-deps check style format sim torture fuzz bench e2e \
-	e2e-after-deps page page-after-deps cluster cluster-after-deps install clean
+	e2e-after-deps page page-after-deps pictures cluster cluster-after-deps install clean
 
 help:
 	@sed -n 's/^#? //p' Makefile
@@ -238,6 +238,10 @@ page:
 
 page-after-deps: build
 	@tools/run-tests.sh $(PAGE_RUNS)
+
+#? make pictures   docs/pictures: every view of the page, wide and narrow
+pictures: build
+	@node tools/pictures.mjs
 
 #? make cluster    three nodes over a real replica set and an SQS server, with every fault
 cluster:

@@ -136,7 +136,7 @@ export async function openBrowser(server, options = {}) {
   const profile = await mkdtemp(join(tmpdir(), 'swm-page-browser-'));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true,
-    viewport: DESKTOP, permissions: ['clipboard-read', 'clipboard-write'], ...options,
+    viewport: DESKTOP, reducedMotion: 'reduce', permissions: ['clipboard-read', 'clipboard-write'], ...options,
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
       '--disable-background-networking', '--disable-component-update', '--disable-sync',
       ...(options.args ?? [])],
@@ -177,7 +177,7 @@ export async function visit({ page }, server, hash) {
 /** Nothing that the accessibility checker finds, in light and dark. */
 export async function mustBeAccessible({ page }, where) {
   for (const colorScheme of ['light', 'dark']) {
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await page.emulateMedia({ colorScheme });
     const { violations } = await new AxeBuilder({ page }).analyze();
     const told = violations.map((v) => `${v.id} at ${v.nodes[0].target} (${v.nodes.length})`);
     must(told.length === 0, `${where}, ${colorScheme}: ${told.join('; ')}`);
