@@ -131,5 +131,12 @@ const char *const schema_steps[STORE_SQLITE_FORMAT] = {
     "CREATE TABLE meta ("
     " name TEXT PRIMARY KEY,"
     " value TEXT) WITHOUT ROWID;",
+
+    /* Instances of a template by their status; how those that ended did. */
+    "DROP INDEX instances_by_template;"
+    "CREATE INDEX instances_by_template ON instances (template, status, started_at_ms);"
+    "DROP INDEX instances_by_end;"
+    "CREATE INDEX instances_by_end ON instances (updated_at_ms, status, is_open)"
+    " WHERE NOT is_open;",
 };
 /* clang-format on */
