@@ -70,6 +70,74 @@ bool rest_take_time(struct http_request *r, const char *name, int64_t *at_ms)
     return false;
 }
 
+bool rest_next_value(struct arena *a, struct slice *rest, struct slice *out)
+{
+    if (rest->at == NULL)
+        return false;
+    char *text = arena_alloc(a, rest->len + 1);
+    size_t len = 0, k = 0;
+    for (; k < rest->len && rest->at[k] != ','; k++) {
+        if (rest->at[k] == '\\' && k + 1 < rest->len)
+            k++;
+        text[len++] = rest->at[k];
+    }
+    *out = (struct slice){text, len};
+    *rest = k < rest->len ? (struct slice){rest->at + k + 1, rest->len - k - 1} : SLICE_NONE;
+    return true;
+}
+
+static bool has_value(const struct store_any *any, struct slice value)
+{
+    for (uint32_t k = 0; k < any->count; k++)
+        if (slice_eq(any->texts[k], value))
+            return true;
+    return false;
+}
+
+bool rest_take_any(struct http_request *r, const char *name, struct store_any *out)
+{
+    struct slice rest = http_query(r, name), value;
+    struct slice *texts = arena_array(http_arena(r), FILTER_VALUES_MAX, sizeof *texts);
+    *out = (struct store_any){texts, 0};
+    while (rest_next_value(http_arena(r), &rest, &value)) {
+        if (has_value(out, value))
+            continue;
+        if (out->count == FILTER_VALUES_MAX) {
+            rest_fail(r, ERR_INVALID, "%s takes %d values at most", name, FILTER_VALUES_MAX);
+            return false;
+        }
+        texts[out->count++] = value;
+    }
+    return true;
+}
+
+/* A word that there is not would look like a filter that matches nothing. */
+bool rest_take_words(struct http_request *r, const char *name, enum vocab table,
+                     struct store_any *out)
+{
+    if (!rest_take_any(r, name, out))
+        return false;
+    for (uint32_t k = 0; k < out->count; k++) {
+        if (vocab_find(table, out->texts[k]) >= 0 && out->texts[k].len > 0)
+            continue;
+        const char *near = vocab_suggest(table, out->texts[k]);
+        rest_fail(r, ERR_INVALID, "there is no such %s%s%s", name, near ? "; did you mean " : "",
+                  near ? near : "");
+        return false;
+    }
+    return true;
+}
+
+bool rest_take_flag(struct http_request *r, const char *name, bool *out)
+{
+    struct slice s = http_query(r, name);
+    *out = slice_eq_text(s, "true");
+    if (s.at == NULL || *out || slice_eq_text(s, "false"))
+        return true;
+    rest_fail(r, ERR_INVALID, "%s must be true or false", name);
+    return false;
+}
+
 struct slice rest_source(const struct http_request *r)
 {
     struct slice client = http_header(r, "X-SWM-Client");

@@ -222,11 +222,27 @@ static bool wants_stream(struct http_request *r)
     return false;
 }
 
+bool rest_take_feed(struct http_request *r, struct flow_query *q)
+{
+    *q = (struct flow_query){.what = FLOW_FEED, .after = http_query(r, "after")};
+    q->actor = http_query(r, "actor");
+    q->template = http_query(r, "template");
+    q->key = http_query(r, "key");
+    return rest_take_words(r, "verdict", VOCAB_VERDICT, &q->verdict) &&
+           rest_take_words(r, "event", VOCAB_EVENT_KIND, &q->event) &&
+           rest_take_any(r, "source", &q->source) && rest_take_time(r, "since", &q->since_ms) &&
+           rest_take_time(r, "until", &q->until_ms) &&
+           rest_take_flag(r, "newest_first", &q->newest_first);
+}
+
 void rest_event_feed(struct rest *x, struct http_request *r, const struct slice *args)
 {
     (void)args;
+    struct flow_query q;
+    if (!rest_take_feed(r, &q))
+        return;
     if (wants_stream(r)) {
-        stream_begin(x, r);
+        stream_begin(x, r, &q);
         return;
     }
     if (http_query(r, "instance").at != NULL) {
@@ -234,10 +250,18 @@ void rest_event_feed(struct rest *x, struct http_request *r, const struct slice 
                   "instance filters the stream; GET /v1/instances/{id}/events lists");
         return;
     }
-    struct flow_query q = {.what = FLOW_FEED, .after = http_query(r, "after")};
-    q.verdict = http_query(r, "verdict");
-    q.event = http_query(r, "event");
-    q.newest_first = slice_eq_text(http_query(r, "newest_first"), "true");
     if (rest_take_limit(r, "limit", LIST_LIMIT_DEFAULT, &q.limit))
         rest_read(x, r, &q);
+}
+
+void rest_audit(struct rest *x, struct http_request *r, const struct slice *args)
+{
+    (void)args;
+    struct flow_query q;
+    if (!rest_take_feed(r, &q) || !rest_take_limit(r, "limit", LIST_LIMIT_DEFAULT, &q.limit))
+        return;
+    q.id = http_query(r, "instance");
+    q.newest_first = true;
+    q.acts_only = true;
+    rest_read(x, r, &q);
 }

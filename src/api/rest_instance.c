@@ -4,49 +4,6 @@
 
 #include "core/limits.h"
 
-/* "a,b" is either of the two; \ before a character takes it as it is. Returns false at the end. */
-static bool next_value(struct arena *a, struct slice *rest, struct slice *out)
-{
-    if (rest->at == NULL)
-        return false;
-    char *text = arena_alloc(a, rest->len + 1);
-    size_t len = 0, k = 0;
-    for (; k < rest->len && rest->at[k] != ','; k++) {
-        if (rest->at[k] == '\\' && k + 1 < rest->len)
-            k++;
-        text[len++] = rest->at[k];
-    }
-    *out = (struct slice){text, len};
-    *rest = k < rest->len ? (struct slice){rest->at + k + 1, rest->len - k - 1} : SLICE_NONE;
-    return true;
-}
-
-static bool has_value(const struct store_any *any, struct slice value)
-{
-    for (uint32_t k = 0; k < any->count; k++)
-        if (slice_eq(any->texts[k], value))
-            return true;
-    return false;
-}
-
-/* No value twice: a store asks for each. */
-static bool take_any(struct http_request *r, const char *name, struct store_any *out)
-{
-    struct slice rest = http_query(r, name), value;
-    struct slice *texts = arena_array(http_arena(r), FILTER_VALUES_MAX, sizeof *texts);
-    *out = (struct store_any){texts, 0};
-    while (next_value(http_arena(r), &rest, &value)) {
-        if (has_value(out, value))
-            continue;
-        if (out->count == FILTER_VALUES_MAX) {
-            rest_fail(r, ERR_INVALID, "%s takes %d values at most", name, FILTER_VALUES_MAX);
-            return false;
-        }
-        texts[out->count++] = value;
-    }
-    return true;
-}
-
 static bool check_statuses(struct http_request *r, const struct store_any *any)
 {
     for (uint32_t k = 0; k < any->count; k++) {
@@ -70,7 +27,7 @@ static bool take_key(struct http_request *r, struct store_filter *f)
         return true;
     if (is_prefix)
         rest.len--;
-    if (!next_value(http_arena(r), &rest, &value) || rest.at != NULL) {
+    if (!rest_next_value(http_arena(r), &rest, &value) || rest.at != NULL) {
         rest_fail(r, ERR_INVALID, "key takes one value; a comma in it is written \\,");
         return false;
     }
@@ -83,8 +40,8 @@ static bool take_key(struct http_request *r, struct store_filter *f)
 
 static bool take_filter(struct http_request *r, struct store_filter *f)
 {
-    return take_any(r, "template", &f->template) && take_any(r, "status", &f->status) &&
-           take_any(r, "stage", &f->stage) && take_any(r, "business_status", &f->business_status) &&
+    return rest_take_any(r, "template", &f->template) && rest_take_any(r, "status", &f->status) &&
+           rest_take_any(r, "stage", &f->stage) && rest_take_any(r, "business_status", &f->business_status) &&
            check_statuses(r, &f->status) && take_key(r, f) &&
            rest_take_count(r, "version", &f->version) && rest_take_time(r, "since", &f->since_ms) &&
            rest_take_time(r, "until", &f->until_ms) &&
@@ -171,10 +128,10 @@ void rest_instance_graph(struct rest *x, struct http_request *r, const struct sl
 void rest_instance_events(struct rest *x, struct http_request *r, const struct slice *args)
 {
     struct flow_query q = {.what = FLOW_EVENTS, .id = args[0], .after = http_query(r, "after")};
-    q.verdict = http_query(r, "verdict");
-    q.event = http_query(r, "event");
-    q.newest_first = slice_eq_text(http_query(r, "newest_first"), "true");
-    if (rest_take_limit(r, "limit", LIST_LIMIT_DEFAULT, &q.limit))
+    if (rest_take_words(r, "verdict", VOCAB_VERDICT, &q.verdict) &&
+        rest_take_words(r, "event", VOCAB_EVENT_KIND, &q.event) &&
+        rest_take_flag(r, "newest_first", &q.newest_first) &&
+        rest_take_limit(r, "limit", LIST_LIMIT_DEFAULT, &q.limit))
         rest_read(x, r, &q);
 }
 

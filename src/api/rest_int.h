@@ -33,6 +33,16 @@ bool rest_take_object(struct http_request *r, yyjson_val **object); /* no body: 
 bool rest_take_limit(struct http_request *r, const char *name, uint32_t fallback, uint32_t *out);
 bool rest_take_count(struct http_request *r, const char *name, int64_t *out);  /* absent: 0 */
 bool rest_take_time(struct http_request *r, const char *name, int64_t *at_ms); /* absent: 0 */
+bool rest_take_flag(struct http_request *r, const char *name, bool *out); /* true, false, absent */
+/* "a,b" is either of the two; \ before a character takes it as it is. False: it is at its end. */
+bool rest_next_value(struct arena *a, struct slice *rest, struct slice *out);
+/* At most FILTER_VALUES_MAX values, none of them twice: a store asks for each. */
+bool rest_take_any(struct http_request *r, const char *name, struct store_any *out);
+/* The same of words: each must be in the table. */
+bool rest_take_words(struct http_request *r, const char *name, enum vocab table,
+                     struct store_any *out);
+/* What of the feed is asked for, by a list or a stream. */
+bool rest_take_feed(struct http_request *r, struct flow_query *q);
 /* Fills in what the door knows: source, actor, and the id where the event has none. `nth`: which
  * one of several in one request, from 0; -1: the only one. */
 void rest_sign(struct rest *x, struct http_request *r, struct event *e, int64_t nth);
@@ -73,6 +83,9 @@ void rest_arrive(struct rest *x, const struct decoded *d, flow_reply *reply, voi
 void rest_arrive_as(struct rest *x, struct http_request *r, enum event_kind kind,
                     struct slice instance);
 
+/* rest_limits.c: the limits that users meet, as a member of an object. */
+void rest_put_limits(struct json_out *o);
+
 /* wait.c: answers when the instance is finished or the time is over. */
 void wait_begin(const struct asked *asked, const struct flow_answer *a);
 void wait_tell(struct rest *x, struct slice instance);
@@ -81,7 +94,7 @@ int64_t wait_next(const struct rest *x);
 void wait_end_all(struct rest *x);
 
 /* stream.c: the event stream. */
-void stream_begin(struct rest *x, struct http_request *r);
+void stream_begin(struct rest *x, struct http_request *r, const struct flow_query *q);
 void stream_tell(struct rest *x);
 void stream_round(struct rest *x);
 int64_t stream_next(const struct rest *x);
@@ -95,7 +108,7 @@ route_handler rest_instance_count, rest_activity, rest_attention;
 route_handler rest_instance_list, rest_instance_start, rest_instance_get, rest_instance_events,
     rest_instance_graph, rest_instance_explain, rest_instance_replay, rest_instance_pause,
     rest_instance_resume, rest_instance_cancel, rest_instance_records, rest_instance_import;
-route_handler rest_event_post, rest_event_feed;
+route_handler rest_event_post, rest_event_feed, rest_audit;
 route_handler rest_queue_list, rest_queue_receive, rest_queue_send, rest_queue_delete,
     rest_queue_purge, rest_queue_peek;
 route_handler rest_task_inbox, rest_task_complete, rest_task_fail, rest_task_heartbeat,

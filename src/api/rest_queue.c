@@ -4,21 +4,98 @@
 
 #include "core/limits.h"
 
+#include <stdlib.h>
+
 #define PEEK_MAX 100
+#define SERVES_MAX 20 /* tasks named of one queue */
 
 /* --- list ------------------------------------------------------------------------------------- */
 
-static void write_queue(struct json_out *o, const struct queue_info *q)
+struct server { /* a task whose messages a queue holds */
+    struct slice queue;
+    const struct template *template;
+    uint32_t task;
+};
+
+struct servers {
+    struct server *items;
+    size_t count;
+};
+
+static int by_queue(const void *a, const void *b)
+{
+    const struct server *x = a, *y = b;
+    int order = slice_compare(x->queue, y->queue);
+    if (order == 0)
+        order = slice_compare(x->template->name, y->template->name);
+    return order != 0 ? order : (x->task > y->task) - (x->task < y->task);
+}
+
+/* The tasks of all templates' newest versions, by their queues. */
+static struct servers find_servers(const struct rest *x, struct arena *a)
+{
+    struct servers s = {NULL, 0};
+    const struct template *t;
+    size_t cursor = 0, most = 0;
+    while ((t = flow_template_next(x->flow, &cursor)) != NULL)
+        most += t->task_count;
+    s.items = arena_array(a, most + 1, sizeof *s.items);
+    cursor = 0;
+    while ((t = flow_template_next(x->flow, &cursor)) != NULL) {
+        for (uint32_t k = 0; k < t->task_count; k++) {
+            if (t->tasks[k].kind == TASK_KIND_QUEUE)
+                s.items[s.count++] =
+                    (struct server){template_queue_name(t->tasks[k].queue), t, k};
+        }
+    }
+    if (s.count > 0)
+        qsort(s.items, s.count, sizeof *s.items, by_queue);
+    return s;
+}
+
+static size_t first_of(const struct servers *s, struct slice queue)
+{
+    size_t low = 0, high = s->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (slice_compare(s->items[middle].queue, queue) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void write_servers(struct json_out *o, const struct servers *s, struct slice queue)
+{
+    size_t first = first_of(s, queue), k = first;
+    json_key(o, "serves");
+    json_array(o);
+    for (; k < s->count && slice_eq(s->items[k].queue, queue) && k - first < SERVES_MAX; k++) {
+        const struct template *t = s->items[k].template;
+        const struct task *task = &t->tasks[s->items[k].task];
+        json_object(o);
+        json_put_string(o, "template", t->name);
+        json_put_string(o, "stage", t->stages[task->stage].name);
+        json_put_string(o, "task", task->id);
+        json_object_end(o);
+    }
+    json_array_end(o);
+}
+
+static void write_queue(struct json_out *o, const struct queue_info *q, const struct servers *s)
 {
     json_object(o);
     json_put_string(o, "queue", q->name);
     json_put_number(o, "visible", q->visible);
+    json_put_boolean(o, "more", q->has_more);
     json_put_number(o, "in_flight", q->in_flight);
     json_put_number(o, "delayed", q->delayed);
     json_put_number(o, "waiting_receives", q->waiting_receives);
     json_put_time(o, "oldest_at", q->oldest_at_ms);
     json_put_time(o, "created_at", q->created_at_ms);
     json_put_raw(o, "attributes", q->attributes);
+    write_servers(o, s, template_queue_name(q->name));
     if (q->problem.at != NULL)
         json_put_string(o, "problem", q->problem);
     json_object_end(o);
@@ -36,9 +113,10 @@ void rest_queue_list(struct rest *x, struct http_request *r, const struct slice 
     json_object(&o);
     json_key(&o, "queues");
     json_array(&o);
+    struct servers servers = find_servers(x, http_arena(r));
     bool has_more = x->queues->ops->next(x->queues, after, prefix, &q);
     for (; has_more && count < limit; count++) {
-        write_queue(&o, &q);
+        write_queue(&o, &q, &servers);
         after = slice_copy(http_arena(r), q.name);
         has_more = x->queues->ops->next(x->queues, after, prefix, &q);
     }

@@ -103,6 +103,7 @@ void rest_status_show(struct rest *x, struct http_request *r, const struct slice
     json_put_boolean(&o, "ready", problem == NULL);
     json_put_string(&o, "problem", problem == NULL ? SLICE_NONE : slice_of(problem));
     json_put_text(&o, "version", version_text);
+    json_put_text(&o, "mode", flow_is_shared(x->flow) ? "cluster" : "one process");
     json_put_text(&o, "node", x->node);
     json_put_time(&o, "started_at", x->began_at_ms);
     put_store(&o, x);
@@ -114,6 +115,7 @@ void rest_status_show(struct rest *x, struct http_request *r, const struct slice
     json_put_number(&o, "conflicts", (int64_t)s.conflicts);
     json_put_number(&o, "taken_over", (int64_t)s.taken_over);
     json_object_end(&o);
+    rest_put_limits(&o);
     json_object_end(&o);
     http_reply_json(r, 200, json_out_slice(&o));
 }

@@ -37,7 +37,12 @@ void rest_task_pending(struct rest *x, struct http_request *r, const struct slic
 void rest_task_inbox(struct rest *x, struct http_request *r, const struct slice *args)
 {
     (void)args;
-    struct flow_query q = {.what = FLOW_INBOX, .assignee = http_query(r, "assignee")};
-    if (rest_take_limit(r, "limit", LIST_LIMIT_DEFAULT, &q.limit))
+    struct flow_query q = {.what = FLOW_INBOX,
+                           .after = http_query(r, "after"),
+                           .assignee = http_query(r, "assignee"),
+                           .group = http_query(r, "group"),
+                           .template = http_query(r, "template")};
+    if (rest_take_flag(r, "overdue", &q.overdue_only) &&
+        rest_take_limit(r, "limit", LIST_LIMIT_DEFAULT, &q.limit))
         rest_read(x, r, &q);
 }

@@ -1,5 +1,5 @@
-/* The event stream (server-sent events): each stream reads the feed from its own cursor, the past
- * first and then, whenever records have come, what is new. Before it stands the route table, after
+/* The event stream (server-sent events): each stream reads the feed of what it asks for from its own
+ * cursor, the past first and then, whenever records have come, what is new. Before it stands the route table, after
  * it flow's feed. A client that reads slowly falls behind; it must not hold up others or memory. */
 #include "api/rest_int.h"
 
@@ -20,7 +20,8 @@ struct stream {
     struct rest *rest;
     struct http_request *request;     /* NULL: its client has gone */
     char *cursor;                     /* NULL: the end of the feed is not known yet */
-    char *verdict, *event, *instance; /* what to show; NULL: all */
+    struct arena arena;               /* of the texts in q */
+    struct flow_query q;              /* what to show */
     uint64_t said[PAGE_EVENTS];       /* names of events beyond the cursor that were said already */
     uint32_t said_count;
     int64_t said_at_ms;
@@ -31,9 +32,7 @@ static void drop(struct stream *s)
 {
     list_remove(&s->rest->streams, &s->link);
     free(s->cursor);
-    free(s->verdict);
-    free(s->event);
-    free(s->instance);
+    arena_drop(&s->arena);
     free(s);
 }
 
@@ -69,18 +68,51 @@ static bool keep(struct slice s, char **out)
     return s.len == 0 || *out != NULL;
 }
 
-static bool open_stream(struct stream *s, struct slice after)
+static void copy_any(struct arena *a, struct store_any *any)
 {
-    struct http_request *r = s->request;
-    return keep(after, &s->cursor) && keep(http_query(r, "verdict"), &s->verdict) &&
-           keep(http_query(r, "event"), &s->event) && keep(http_query(r, "instance"), &s->instance);
+    struct slice *texts = arena_array(a, any->count + 1, sizeof *texts);
+    for (uint32_t k = 0; k < any->count; k++)
+        texts[k] = slice_copy(a, any->texts[k]);
+    any->texts = texts;
 }
 
-void stream_begin(struct rest *x, struct http_request *r)
+/* The request's own texts go when it is answered. */
+static bool keep_query(struct stream *s, const struct flow_query *q)
+{
+    jmp_buf edge;
+    struct store_any *const lists[] = {&s->q.verdict, &s->q.event, &s->q.source};
+    struct slice *const texts[] = {&s->q.id, &s->q.actor, &s->q.template, &s->q.key};
+    s->q = *q;
+    s->q.id = http_query(s->request, "instance");
+    s->arena.edge = &edge;
+    if (setjmp(edge) != 0)
+        return false;
+    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
+        copy_any(&s->arena, lists[k]);
+    for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
+        *texts[k] = slice_copy(&s->arena, *texts[k]);
+    s->arena.edge = NULL;
+    return true;
+}
+
+/* A time to begin at is as good as a cursor. */
+static bool open_stream(struct stream *s, struct slice after, const struct flow_query *q)
+{
+    arena_init(&s->arena, WORK_BYTES_MAX);
+    if (after.len == 0 && q->since_ms > 0)
+        after = SLICE("0");
+    return keep(after, &s->cursor) && keep_query(s, q);
+}
+
+void stream_begin(struct rest *x, struct http_request *r, const struct flow_query *q)
 {
     struct slice after = http_header(r, "Last-Event-ID");
+    if (q->newest_first || q->until_ms > 0) {
+        rest_fail(r, ERR_INVALID, "a stream goes on and on: newest_first and until are for lists");
+        return;
+    }
     if (after.len == 0)
-        after = http_query(r, "after");
+        after = q->after;
     struct stream *s =
         x->streams.count < STREAMS_MAX && !x->is_draining ? calloc(1, sizeof *s) : NULL;
     if (s == NULL) {
@@ -89,7 +121,7 @@ void stream_begin(struct rest *x, struct http_request *r)
     }
     *s = (struct stream){.rest = x, .request = r, .is_news = true};
     list_append(&x->streams, &s->link);
-    if (!open_stream(s, after)) {
+    if (!open_stream(s, after, q)) {
         drop(s);
         http_reply_error(r, ERR_MEMORY, SLICE_NONE, SLICE_NONE);
         return;
@@ -104,18 +136,13 @@ void stream_begin(struct rest *x, struct http_request *r)
 struct page {
     struct stream *stream;
     struct slice json;
-    uint32_t count; /* events in it */
+    bool has_more; /* behind it */
     uint64_t said[PAGE_EVENTS];
     uint32_t said_count;
     struct slice next;
     int64_t next_pos;
     struct text out;
 };
-
-static bool matches(const char *wanted, yyjson_val *record, const char *name)
-{
-    return wanted == NULL || slice_eq_text(json_get_text(record, name), wanted);
-}
 
 static int64_t number_of(yyjson_val *record, const char *name)
 {
@@ -141,13 +168,8 @@ static bool was_said(struct page *p, yyjson_val *record)
 
 static void put_record(struct page *p, yyjson_val *record)
 {
-    const struct stream *s = p->stream;
     int64_t pos = number_of(record, "position");
-    p->count++;
     if (was_said(p, record))
-        return;
-    if (!matches(s->verdict, record, "verdict") || !matches(s->event, record, "event") ||
-        !matches(s->instance, record, "instance"))
         return;
     text_put_c(&p->out, "id: ");
     text_put_int(&p->out, time_min(pos, p->next_pos)); /* from where nothing is missed */
@@ -171,8 +193,10 @@ static bool read_page(struct page *p, struct arena *a)
         else
             put_record(p, record);
     }
-    if (!is_seeking)
+    if (!is_seeking) {
         p->next = json_get_text(root, "next");
+        (void)json_get_bool(root, "more", &p->has_more);
+    }
     return true;
 }
 
@@ -192,7 +216,7 @@ static void advance(struct page *p)
     }
     memcpy(s->said, p->said, sizeof s->said);
     s->said_count = p->said_count;
-    s->is_news |= p->count == PAGE_EVENTS;
+    s->is_news |= p->has_more;
     if (p->out.len > 0)
         (void)say(s, text_slice(&p->out));
 }
@@ -230,17 +254,15 @@ static void take_page(void *context, enum err err, struct slice json)
 
 static void ask(struct stream *s)
 {
-    struct flow_query q = {.what = FLOW_FEED, .limit = PAGE_EVENTS, .after = slice_of(s->cursor)};
-    if (s->cursor == NULL) {
-        q.newest_first = true;
-        q.limit = 1;
-    }
+    struct flow_query q = s->q, newest = {.what = FLOW_FEED, .limit = 1, .newest_first = true};
+    q.limit = PAGE_EVENTS;
+    q.after = slice_of(s->cursor);
     s->is_news = false;
     s->is_reading = true;
     s->rest->stream_reads++;
     list_remove(&s->rest->streams, &s->link); /* the next one comes first next time */
     list_append(&s->rest->streams, &s->link);
-    flow_read(s->rest->flow, &q, take_page, s);
+    flow_read(s->rest->flow, s->cursor == NULL ? &newest : &q, take_page, s);
 }
 
 static bool is_free(const struct stream *s)
@@ -253,12 +275,30 @@ static bool is_waiting(const struct stream *s)
     return is_free(s) && s->is_news && http_stream_unread(s->request) == 0;
 }
 
+/* A sign of life says from where its client may come back: what it does not ask for need not be
+ * looked through again. */
+static void say_place(struct stream *s)
+{
+    struct arena *a = &s->rest->scratch;
+    jmp_buf edge;
+    a->edge = &edge;
+    if (setjmp(edge) == 0 && s->cursor != NULL) {
+        struct text t = text_new(a, 64);
+        text_printf(&t, "id: %s\n\n", s->cursor);
+        (void)say(s, text_slice(&t));
+    } else {
+        (void)say(s, SLICE(":\n\n"));
+    }
+    a->edge = NULL;
+    arena_reset(a);
+}
+
 static void work_on(struct rest *x, struct stream *s)
 {
     if (is_waiting(s) && x->stream_reads < READS_MAX)
         ask(s);
     else if (is_free(s) && x->now_ms >= s->said_at_ms + KEEPALIVE_MS)
-        (void)say(s, SLICE(":\n\n"));
+        say_place(s);
 }
 
 void stream_tell(struct rest *x)

@@ -6,9 +6,10 @@
 #include "base/err.h"
 
 struct args {
-    bool json, wait, follow, only, dry_run, once, fast, no_open;
+    bool json, wait, follow, only, dry_run, once, fast, no_open, overdue;
     const char *key, *input, *event_id, *template, *status, *stage, *since, *limit, *at, *task,
-        *reason, *until, *timers, *token, *output, *error, *message, *assignee, *queue, *exec,
+        *reason, *until, *timers, *token, *output, *error, *message, *assignee, *group, *actor,
+        *event, *queue, *exec,
         *concurrency, *format, *data, *listen, *role, *name, *expires, *from,
         *to;      /* NULL: not given */
     char **words; /* what is no option */

@@ -4,6 +4,9 @@
 
 #include "app/view.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 static const struct table_column columns[] = {
     {"KEY", false},   {"TASK", false}, {"TEMPLATE", false}, {"FOR", false},
     {"SINCE", false}, {"DUE", false},  {"INSTANCE", false}};
@@ -23,27 +26,61 @@ static void put_row(struct table *table, yyjson_val *task, int64_t now_ms)
     table_put(table, TINT_DIM, json_get_text(task, "instance"));
 }
 
-static int list(struct cli *c)
+#define PAGE_LIMIT 1000
+#define PEOPLE_LIMIT 100 /* shown unless more are asked for */
+
+static const char *page_path(struct cli *c, const char *after, int64_t left)
 {
-    yyjson_val *answer, *task;
-    struct table table = table_new(&c->out, columns, sizeof columns / sizeof columns[0]);
-    const char *path = cli_query(c, "/v1/tasks", "assignee", c->args.assignee);
-    int exit = cli_get(c, cli_query(c, path, "limit", "1000"), &answer);
-    if (exit != EXIT_OK)
-        return exit;
-    yyjson_arr_iter it = yyjson_arr_iter_with(json_get(answer, "tasks"));
-    while ((task = yyjson_arr_iter_next(&it)) != NULL) {
+    const struct args *a = &c->args;
+    char limit[32];
+    (void)snprintf(limit, sizeof limit, "%" PRId64, left < PAGE_LIMIT ? left : PAGE_LIMIT);
+    const char *path = cli_query(c, "/v1/tasks", "limit", limit);
+    path = cli_query(c, path, "assignee", a->assignee);
+    path = cli_query(c, path, "group", a->group);
+    path = cli_query(c, path, "template", a->template);
+    path = cli_query(c, path, "overdue", a->overdue ? "true" : NULL);
+    return cli_query(c, path, "after", after);
+}
+
+static int64_t put_page(struct cli *c, struct table *table, yyjson_val *page, const char **after)
+{
+    int64_t count = 0;
+    yyjson_arr_iter it = yyjson_arr_iter_with(json_get(page, "tasks"));
+    for (yyjson_val *task; (task = yyjson_arr_iter_next(&it)) != NULL; count++) {
         if (c->args.json)
             cli_print_line(c, json_write(&c->arena, task));
         else
-            put_row(&table, task, cli_now_ms());
+            put_row(table, task, cli_now_ms());
     }
-    if (table.count > 0) {
-        table_draw(&table);
-    } else if (!c->args.json) {
+    struct slice next = json_get_text(page, "next");
+    *after = next.len > 0 ? slice_text(&c->arena, next) : NULL;
+    return count;
+}
+
+static int list(struct cli *c)
+{
+    int64_t left = c->args.json ? INT64_MAX : PEOPLE_LIMIT;
+    const char *after = NULL;
+    struct table table = table_new(&c->out, columns, sizeof columns / sizeof columns[0]);
+    int exit = cli_take_count(c, "limit", c->args.limit, &left);
+    bool is_first = true;
+    while (exit == EXIT_OK && left > 0 && (is_first || after != NULL)) {
+        yyjson_val *page;
+        exit = cli_get(c, page_path(c, after, left), &page);
+        if (exit == EXIT_OK)
+            left -= put_page(c, &table, page, &after);
+        is_first = false;
+    }
+    if (exit != EXIT_OK || c->args.json)
+        return exit;
+    if (table.count == 0)
         term_put_c(&c->out, TINT_DIM, "No task waits for a person.");
+    else
+        table_draw(&table);
+    if (after != NULL)
+        term_put_c(&c->out, TINT_DIM, "… and more: --limit N shows them");
+    if (table.count == 0 || after != NULL)
         term_end_line(&c->out);
-    }
     return EXIT_OK;
 }
 
@@ -142,7 +179,7 @@ static int pending(struct cli *c)
 }
 
 static const struct verb verbs[] = {
-    {"list", list, "assignee", 0, 0},
+    {"list", list, "assignee group template overdue limit", 0, 0},
     {"complete", complete, "task token output reason event-id", 0, 1},
     {"fail", fail, "task token error message reason event-id", 0, 1},
     {"heartbeat", heartbeat, "task token event-id", 0, 1},

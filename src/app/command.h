@@ -44,6 +44,8 @@ int cmd_resume(int argc, char **argv);
 void cmd_resume_help(void);
 int cmd_cancel(int argc, char **argv);
 void cmd_cancel_help(void);
+int cmd_audit(int argc, char **argv);
+void cmd_audit_help(void);
 int cmd_task(int argc, char **argv);
 void cmd_task_help(void);
 int cmd_worker(int argc, char **argv);

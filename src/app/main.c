@@ -41,8 +41,11 @@ const struct command command_table[] = {
     {"resume", cmd_resume, "Resumes a paused instance", "swm resume ID [--reason R]",
      cmd_resume_help},
     {"cancel", cmd_cancel, "Cancels an instance", "swm cancel ID [--reason R]", cmd_cancel_help},
+    {"audit", cmd_audit, "Lists what people did, the newest first",
+     "swm audit [--actor A] [--event KIND,…] [--template T] [--key K] [--since TIME] [--limit N]",
+     cmd_audit_help},
     {"task", cmd_task, "Lists tasks that wait for people; answers tasks",
-     "swm task list [--assignee NAME]\n"
+     "swm task list [--assignee NAME | --group NAME] [--template T] [--overdue] [--limit N]\n"
      "       swm task complete (ID --task T | --token T) [--output JSON|@FILE]\n"
      "       swm task fail (ID --task T | --token T) --error NAME [--message TEXT]\n"
      "       swm task heartbeat|start|pending (ID --task T | --token T)",

@@ -310,6 +310,28 @@ void event_sum(struct arena *a, struct event *e)
     e->sum = (uint32_t)(hash_64(text_slice(&t)) >> 32);
 }
 
+static bool is_answer(enum event_kind kind)
+{
+    return kind == EVENT_COMPLETED || kind == EVENT_FAILED || kind == EVENT_PENDING;
+}
+
+bool event_is_act(const struct event *e, bool is_for_people)
+{
+    bool is_persons = slice_eq_text(e->source, "page") || slice_eq_text(e->source, "cli");
+    switch (e->kind) {
+    case EVENT_NONE:
+    case EVENT_START:            /* is the work itself */
+    case EVENT_WAKE:             /* the clock's */
+    case EVENT_MESSAGE_DELETED:  /* a worker's */
+    case EVENT_INSTANCE_REMOVED: /* retention's */
+        return false;
+    default:
+        if (is_answer(e->kind))
+            return is_for_people || (is_persons && e->token.len == 0);
+        return event_kind_is_own(e->kind) || event_kind_role(e->kind) >= ROLE_OPERATOR;
+    }
+}
+
 struct slice event_brief(struct arena *a, struct slice body)
 {
     struct text t = text_new(a, SYS_BODY_BYTES_MAX);

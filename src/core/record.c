@@ -209,6 +209,9 @@ enum err record_decode(struct arena *a, struct slice bytes, struct record *out)
     out->id = json_get_text(root, "id");
     out->source = json_get_text(root, "source");
     out->actor = json_get_text(root, "actor");
+    out->instance = json_get_text(root, "instance");
+    out->template = json_get_text(root, "template");
+    out->key = json_get_text(root, "key");
     out->stage = json_get_text(root, "stage");
     out->task = json_get_text(root, "task");
     out->reason = json_get_text(root, "reason");

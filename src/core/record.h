@@ -56,6 +56,7 @@ struct record {
     struct slice event, verdict, id, source, actor, stage, task;
     struct slice reason; /* given by the sender */
     struct slice why;    /* the verdict's */
+    struct slice instance, template, key; /* in a chain `_sys:…`: what it is about; else absent */
     int64_t generation, attempt, count;
     yyjson_val *data, *changes, *state; /* NULL: none */
     uint32_t sum;

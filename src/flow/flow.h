@@ -107,13 +107,14 @@ typedef void flow_read_reply(void *context, enum err err, struct slice json);
 enum flow_read {
     FLOW_SHOW,   /* one instance, as of `at_seq`, or `at_ms`, or now */
     FLOW_EVENTS, /* records of one instance with `from` worked out: {"events":[…],"next":…} */
-    FLOW_FEED,   /* records of all after `after`: {"events":[…],"next":"…"} */
+    FLOW_FEED,   /* records of all after `after`, a bounded number of them looked at:
+                    {"events":[…],"next":"…","more":bool,"searched_to":time} */
     FLOW_LIST,   /* {"instances":[…],"next":"…"} */
     FLOW_COUNT,  /* how many FLOW_LIST gives: {"count":n,"more":bool,"by_status":{…}} */
     FLOW_ACTIVITY, /* what began and ended in each `width_ms` the last `limit`: {"buckets":[…],…} */
     FLOW_ATTENTION, /* what somebody should look at: {"failed":{…},"overdue":{…},…,"items":[…]} */
     FLOW_STATS,   /* {"instances":{"RUNNING":n,…},"templates":{…},"store":{…}} */
-    FLOW_INBOX,   /* {"tasks":[…]} */
+    FLOW_INBOX,   /* {"tasks":[…],"count":n,"next":"…"} */
     FLOW_GRAPH,   /* SVG of one instance, live */
     FLOW_EXPLAIN, /* why it does not move, in plain words: {"lines":["…"]} */
     FLOW_VERIFY,  /* the chain and the fold of every instance, or of one */
@@ -127,12 +128,18 @@ struct flow_query {
     uint64_t at_seq;    /* SHOW, GRAPH: 0 now */
     int64_t at_ms;      /* SHOW, GRAPH: 0 now */
     int64_t width_ms;   /* ACTIVITY */
-    struct slice after; /* EVENTS: a seq; FEED, LIST: a cursor */
+    struct slice after; /* EVENTS: a seq; FEED, LIST, INBOX: a cursor */
     bool newest_first;  /* EVENTS, FEED */
     uint32_t limit;
     struct store_filter filter;  /* LIST, COUNT */
-    struct slice verdict, event; /* FEED, EVENTS: only these; absent: all */
-    struct slice assignee;       /* INBOX; absent: all */
+    struct store_any verdict, event;  /* FEED, EVENTS: only these; none: all */
+    struct store_any source;          /* FEED likewise */
+    struct slice actor;               /* FEED: this one, or whom its key's name begins with */
+    bool acts_only;                   /* FEED: what somebody did: the audit */
+    int64_t since_ms, until_ms;       /* FEED: at or after, before; 0: not asked */
+    struct slice template, key;       /* FEED, INBOX (template): of the instance; absent: all */
+    struct slice assignee, group;     /* INBOX; absent: all */
+    bool overdue_only;                /* INBOX */
 };
 void flow_read(struct flow *f, const struct flow_query *q, flow_read_reply *reply, void *context);
 

@@ -347,6 +347,12 @@ void supervisor_make_row(struct flow *f, struct arena *a, const struct instance 
 void supervisor_evicted(struct flow *f, struct entry *e);
 void supervisor_drop(struct flow *f);
 
+/* query_inbox.c: the entries of a person's task among ready ones: in the inbox of all, of its
+ * template, of its assignee or group. `base` names the attempt. How many they are. */
+#define INBOX_ENTRIES 3
+uint32_t inbox_entries(struct arena *a, const struct instance *i, const struct store_ready *base,
+                       struct store_ready *out);
+
 /* attention.c: when somebody should look at a task that is not done, and the queue name among ready
  * entries under which it is found then; TIME_NEVER: not as it stands. */
 int64_t attention_at(const struct instance *i, uint32_t task, struct slice *queue);

@@ -309,6 +309,15 @@ static void refuse(struct import *w, enum err err, const char *format, uint64_t 
     w->err = err;
 }
 
+/* A record does not say whether its sender had a token. */
+static bool is_act(const struct instance *i, const struct record *r)
+{
+    int kind = vocab_find(VOCAB_EVENT_KIND, r->event);
+    int task = r->task.len > 0 ? template_find_task(i->template, -1, r->task) : -1;
+    struct event e = {.kind = kind > 0 ? (enum event_kind)kind : EVENT_NONE};
+    return event_is_act(&e, task >= 0 && i->template->tasks[task].kind == TASK_KIND_HUMAN);
+}
+
 static void fold_record(struct import *w, uint32_t k)
 {
     struct record r;
@@ -325,6 +334,7 @@ static void fold_record(struct import *w, uint32_t k)
     *out = (struct store_record){.seq = r.seq, .at_ms = r.at_ms, .bytes = bytes};
     out->event = slice_copy(&w->arena, r.event);
     out->verdict = slice_copy(&w->arena, r.verdict);
+    out->is_act = is_act(w->i, &r);
 }
 
 static void find_template(struct import *w)

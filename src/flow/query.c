@@ -139,7 +139,7 @@ static void counts_read(struct flow *f, struct ask *a)
     finish(a->context, put_stats, a);
 }
 
-/* --- the feed --- */
+/* --- records --- */
 
 void query_put_record(struct json_out *o, const struct record *r, struct slice changes)
 {
@@ -167,66 +167,17 @@ void query_put_record(struct json_out *o, const struct record *r, struct slice c
     json_put_string(o, "hash", hex_encode(o->text.arena, r->hash, SHA256_BYTES));
 }
 
+bool query_is_any(const struct store_any *any, struct slice value)
+{
+    for (uint32_t k = 0; k < any->count; k++)
+        if (slice_eq(any->texts[k], value))
+            return true;
+    return any->count == 0;
+}
+
 bool query_is_asked(const struct flow_query *q, const struct record *r)
 {
-    return (q->verdict.len == 0 || slice_eq(q->verdict, r->verdict)) &&
-           (q->event.len == 0 || slice_eq(q->event, r->event));
-}
-
-static void put_feed_record(struct query *q, const struct store_record *stored)
-{
-    struct record r;
-    arena_reset(&q->f->scratch);
-    if (record_decode(&q->f->scratch, stored->bytes, &r) != ERR_NONE || !query_is_asked(&q->q, &r))
-        return;
-    json_object(&q->out);
-    json_put_string(&q->out, "instance", stored->instance);
-    json_put_number(&q->out, "position", (int64_t)stored->pos);
-    query_put_record(&q->out, &r, json_write(&q->f->scratch, r.changes));
-    json_object_end(&q->out);
-}
-
-/* Where the next page begins. Where nodes share the store, what another one appended may still come
- * to be before the last of these: then some are read twice rather than one never. */
-static uint64_t next_pos(const struct query *q, const struct store_request *r)
-{
-    uint64_t last = r->records[r->record_count - 1].pos;
-    return q->q.newest_first || last <= r->last_pos ? last : r->last_pos;
-}
-
-static void put_feed(struct query *q, void *argument)
-{
-    const struct store_request *r = argument;
-    struct text next = text_new(&q->arena, 32);
-    json_object(&q->out);
-    json_key(&q->out, "events");
-    json_array(&q->out);
-    q->f->scratch.edge = q->arena.edge;
-    for (uint32_t k = 0; k < r->record_count; k++)
-        put_feed_record(q, &r->records[k]);
-    q->f->scratch.edge = NULL;
-    json_array_end(&q->out);
-    if (r->record_count > 0)
-        text_put_int(&next, (int64_t)next_pos(q, r));
-    else
-        text_put(&next, q->q.after);
-    json_put_string(&q->out, "next", text_slice(&next));
-    json_object_end(&q->out);
-}
-
-static void ask(struct query *q, enum store_op op, ask_done *done);
-
-/* Records may be so large that a page of them is more than the store may answer. */
-static void feed_read(struct flow *f, struct ask *a)
-{
-    struct query *q = a->context;
-    (void)f;
-    if (a->r.err != ERR_MEMORY || q->q.limit == 1) {
-        finish(q, put_feed, a);
-        return;
-    }
-    q->q.limit = (q->q.limit + 7) / 8;
-    ask(q, STORE_FEED, feed_read);
+    return query_is_any(&q->verdict, r->verdict) && query_is_any(&q->event, r->event);
 }
 
 static void put_done(struct query *q, void *argument)
@@ -248,7 +199,6 @@ static void backup_done(struct flow *f, struct ask *a)
 static void ask(struct query *q, enum store_op op, ask_done *done)
 {
     struct ask *a = ask_new(q->f, op, done);
-    int64_t after = 0;
     if (a == NULL) {
         query_answer(q, ERR_MEMORY, SLICE_NONE);
         return;
@@ -260,12 +210,6 @@ static void ask(struct query *q, enum store_op op, ask_done *done)
     a->r.look_max = op == STORE_LIST ? LIST_LOOK_MAX : 0;
     a->r.newest_first = q->q.newest_first;
     a->r.after = q->q.after;
-    if (op == STORE_FEED && q->q.after.len > 0 && !slice_to_int(q->q.after, &after)) {
-        ask_free(a);
-        query_answer(q, ERR_INVALID, SLICE_NONE);
-        return;
-    }
-    a->r.pos = (uint64_t)after;
     ask_submit(q->f, a);
 }
 
@@ -371,11 +315,14 @@ static void copy_filter(struct query *q)
 static void copy_query(struct query *q, void *argument)
 {
     const struct flow_query *from = argument;
-    struct slice *const texts[] = {&q->q.id, &q->q.after, &q->q.verdict, &q->q.event,
-                                   &q->q.assignee};
+    struct slice *const texts[] = {&q->q.id,  &q->q.after,    &q->q.actor, &q->q.template,
+                                   &q->q.key, &q->q.assignee, &q->q.group};
+    struct store_any *const lists[] = {&q->q.verdict, &q->q.event, &q->q.source};
     q->q = *from;
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
         *texts[k] = slice_copy(&q->arena, *texts[k]);
+    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
+        copy_any(&q->arena, lists[k]);
     copy_filter(q);
     if (q->q.limit == 0)
         q->q.limit = LIST_LIMIT_DEFAULT;
@@ -425,7 +372,7 @@ void flow_read(struct flow *f, const struct flow_query *from, flow_read_reply *r
     bool is_of_all = is_about_all(from);
     q->visit.run = is_of_all ? flushed : loaded;
     if (from->what == FLOW_FEED)
-        ask(q, STORE_FEED, feed_read);
+        query_feed(q);
     else if (is_of_all)
         supervisor_flush(f, &q->visit);
     else

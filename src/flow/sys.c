@@ -151,6 +151,7 @@ static void encode_one(struct flow *f, struct ask *q, struct sys_commit *c, stru
     r->at_ms = c->head.at_ms;
     r->event = slice_of(vocab_name(VOCAB_EVENT_KIND, (int)v->e.kind));
     r->verdict = slice_of(vocab_name(VOCAB_VERDICT, (int)v->out.verdict));
+    r->is_act = v->own_done != NULL && event_is_act(&v->e, false);
 }
 
 static bool encode(struct flow *f, struct ask *q)

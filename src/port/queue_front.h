@@ -22,6 +22,7 @@ struct queue_info {
     struct slice name, attributes /* JSON object of strings */;
     int64_t visible, in_flight, delayed, oldest_at_ms, created_at_ms, modified_at_ms;
     int64_t waiting_receives; /* long polls parked on it */
+    bool has_more;            /* more are visible than are counted */
     struct slice problem;     /* what is wrong with it, in a sentence; absent: nothing */
 };
 

@@ -24,6 +24,7 @@ enum store_op {
     STORE_PAYLOADS,     /* texts by digest */
     STORE_RECORDS,      /* records of one instance */
     STORE_FEED,         /* records of all, in order of position */
+    STORE_NAMES,        /* template and key of some instances */
     STORE_LIST,         /* rows by filter */
     STORE_COUNTS,       /* numbers of instances by template and status */
     STORE_MATCHES,      /* how many rows LIST would give, by status */
@@ -86,6 +87,7 @@ struct store_record {
     struct slice bytes;          /* the record's exact bytes */
     uint64_t pos;                /* set by the store: order of arrival, growing */
     struct slice node;           /* set on reading: whose commit it was; absent: not said */
+    bool is_act;                 /* somebody's own doing: FEED can give these alone */
 };
 
 struct store_payload {
@@ -148,6 +150,8 @@ struct store_request {
     void *owner;         /* the submitter's */
     struct link link;    /* the store's while it has the request */
 
+    const struct slice *ids; /* NAMES */
+    uint32_t id_count;
     struct slice id;   /* instance; template name; queue; meta key; access key; node; file name
                           (BACKUP) */
     struct slice node; /* COMMIT, ROWS: who writes; BEHIND: whose records; absent: all */
@@ -159,7 +163,9 @@ struct store_request {
     int64_t at_ms;         /* DUE: due at or before; TEMPLATES: applied at or after; EXPIRED: last
                               changed before; NODE_DROP: only if last seen then (0: anyway);
                               NODE_PUT: now, for a store without a clock of its own (memory);
-                              ACTIVITY: from then on; OVERDUE: due at or before */
+                              ACTIVITY: from then on; OVERDUE: due at or before; FEED where `pos`
+                              is 0: from this time on, newest_first before it, as far as records
+                              of later positions are not of earlier times */
     int64_t width_ms;      /* ACTIVITY: of a bucket */
     uint32_t limit;    /* RECORDS FEED LIST DUE READY BEHIND MESSAGES EXPIRED OVERDUE: so many; 0:
                           all */
@@ -168,12 +174,14 @@ struct store_request {
                           match are passed before it answers what it has, with `next`; not in
                           MongoDB. 0: all */
     bool newest_first; /* RECORDS, FEED: from the end: seq, pos mean "before" (0: the end) */
+    bool acts_only;    /* FEED */
     struct store_filter filter; /* LIST, MATCHES */
     struct slice after; /* LIST, MESSAGES, READY: cursor of the previous answer; absent: from the
                            start */
 
     /* inputs and results: the count beside each says how many there are */
-    struct store_row *rows; /* COMMIT: 0 or 1; ROWS; results of LOAD (0 or 1), LIST (without
+    struct store_row *rows; /* COMMIT: 0 or 1; ROWS; results of LOAD (0 or 1), NAMES (id,
+                               template, key), LIST (without
                                state), DUE (id, template, wake_at_ms, node), BEHIND (id;
                                updated_at_ms: the time of the first such record), EXPIRED (id) */
     uint32_t row_count;
@@ -276,7 +284,7 @@ struct store { /* the first member of every driver's struct */
 };
 
 /* Queue names of ready entries that are no messages. Of the latter two `at_ms` is when somebody
- * should look. */
+ * should look. Those of an instance in queues whose names begin with STORE_INBOX have one at_ms. */
 #define STORE_INBOX "@inbox"       /* waits for a person */
 #define STORE_LATE "@late"         /* a person's task that has a due time */
 #define STORE_RETRYING "@retrying" /* a task that failed and is tried again */

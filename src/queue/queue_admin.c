@@ -410,7 +410,8 @@ static void show(struct queue_local *q, const struct work_queue *w, struct queue
                                .delayed = w->delayed,
                                .created_at_ms = w->created_at_ms,
                                .modified_at_ms = w->modified_at_ms,
-                               .waiting_receives = (int64_t)w->polls.count};
+                               .waiting_receives = (int64_t)w->polls.count,
+                               .has_more = w->is_spilled};
     if (first != NULL)
         out->oldest_at_ms = LINK_OWNER(first, const struct message, place)->sent_at_ms;
 }

@@ -79,15 +79,23 @@ static enum err records(struct store_mem *s, struct store_request *r)
     return ERR_NONE;
 }
 
+static bool is_fed(const struct store_request *r, const struct store_record *rec)
+{
+    bool is_within = r->newest_first ? r->pos == 0 || rec->pos < r->pos : rec->pos > r->pos;
+
+    if (r->pos == 0 && r->at_ms > 0) {
+        is_within = r->newest_first ? rec->at_ms < r->at_ms : rec->at_ms >= r->at_ms;
+    }
+    return is_within && rec->instance.at != NULL && (rec->is_act || !r->acts_only);
+}
+
 static enum err feed(struct store_mem *s, struct store_request *r)
 {
     struct store_record *chosen = arena_array(r->arena, s->data.feed_count, sizeof(*chosen));
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < s->data.feed_count; i++) {
-        uint64_t pos = s->data.feed[i].pos;
-        bool is_gone = s->data.feed[i].instance.at == NULL;
-        if (!is_gone && (r->newest_first ? r->pos == 0 || pos < r->pos : pos > r->pos)) {
+        if (is_fed(r, &s->data.feed[i])) {
             chosen[count++] = s->data.feed[i];
         }
     }
@@ -99,6 +107,18 @@ static enum err feed(struct store_mem *s, struct store_request *r)
 bool mem_is_row(const struct mem_instance *i)
 {
     return i->row != NULL && i->row->rev > 0;
+}
+
+static enum err names(struct store_mem *s, struct store_request *r)
+{
+    r->rows = arena_array(r->arena, r->id_count, sizeof(*r->rows));
+    for (uint32_t k = 0; k < r->id_count; k++) {
+        const struct mem_instance *i = map_find(&s->instances, r->ids[k]);
+        if (i != NULL && i->row != NULL) {
+            mem_copy_row(r->arena, &r->rows[r->row_count++], i->row);
+        }
+    }
+    return ERR_NONE;
 }
 
 static const struct mem_instance *find_by_key(const struct store_mem *s,
@@ -374,6 +394,7 @@ static enum err (*const reads[STORE_OP_COUNT])(struct store_mem *, struct store_
     [STORE_PAYLOADS] = payloads,
     [STORE_RECORDS] = records,
     [STORE_FEED] = feed,
+    [STORE_NAMES] = names,
     [STORE_LIST] = list,
     [STORE_COUNTS] = counts,
     [STORE_MATCHES] = mem_read_matches,

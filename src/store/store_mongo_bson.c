@@ -105,6 +105,7 @@ void put_record_range(bson_t *filter, struct arena *a, struct slice instance, ui
 static void put_ready(bson_t *b, const struct store_row *row)
 {
     bson_t array, entry;
+    int64_t inbox_at_ms = TIME_NEVER;
     if (row->ready_count == 0)
         return;
     bson_append_array_begin(b, "ready", -1, &array);
@@ -112,6 +113,8 @@ static void put_ready(bson_t *b, const struct store_row *row)
         const struct store_ready *x = &row->ready[k];
         char key[16];
         (void)snprintf(key, sizeof key, "%u", (unsigned)k);
+        if (slice_has_prefix(x->queue, SLICE(STORE_INBOX)))
+            inbox_at_ms = x->at_ms;
         bson_append_document_begin(&array, key, -1, &entry);
         put_text(&entry, "queue", x->queue);
         put_text(&entry, "task", x->task);
@@ -123,6 +126,7 @@ static void put_ready(bson_t *b, const struct store_row *row)
         bson_append_document_end(&array, &entry);
     }
     bson_append_array_end(b, &array);
+    put_date(b, "inbox_at", inbox_at_ms);
 }
 
 void put_row(bson_t *b, struct store_request *r, const struct store_row *row)

@@ -44,6 +44,7 @@ static bson_t *make_document(struct lane *l, struct arena *a, const struct store
                              int64_t commit)
 {
     bson_t *b = bson_new(), list, one;
+    bool has_act = false;
     put_text(b, "_id", name_record(a, r->id, r->records[0].seq));
     put_text(b, "instance", r->id);
     bson_append_int64(b, "seq", -1, (int64_t)r->records[0].seq);
@@ -60,11 +61,16 @@ static bson_t *make_document(struct lane *l, struct arena *a, const struct store
         bson_append_date_time(&one, "at", -1, x->at_ms);
         put_text(&one, "event", x->event);
         put_text(&one, "verdict", x->verdict);
+        if (x->is_act)
+            bson_append_bool(&one, "is_act", -1, true);
+        has_act |= x->is_act;
         bson_append_binary(&one, "record", -1, BSON_SUBTYPE_BINARY, (const uint8_t *)x->bytes.at,
                            (uint32_t)x->bytes.len);
         bson_append_document_end(&list, &one);
     }
     bson_append_array_end(b, &list);
+    if (has_act)
+        bson_append_bool(b, "has_act", -1, true);
     return b;
 }
 

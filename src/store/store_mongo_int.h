@@ -156,6 +156,8 @@ enum err mongo_list(struct lane *l, struct store_request *r) MUST_USE;
 enum err mongo_matches(struct lane *l, struct store_request *r) MUST_USE;
 enum err mongo_activity(struct lane *l, struct store_request *r) MUST_USE;
 enum err mongo_overdue(struct lane *l, struct store_request *r) MUST_USE;
+enum err mongo_inbox(struct lane *l, struct store_request *r) MUST_USE;
+enum err mongo_names_of(struct lane *l, struct store_request *r) MUST_USE;
 enum err mongo_ready(struct lane *l, struct store_request *r) MUST_USE;
 enum err mongo_counts(struct lane *l, struct store_request *r) MUST_USE;
 enum err mongo_templates(struct lane *l, struct store_request *r) MUST_USE;

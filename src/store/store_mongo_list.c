@@ -226,6 +226,8 @@ enum err mongo_ready(struct lane *l, struct store_request *r)
     enum err err = cursor_read_ready(r->after, &last);
     if (err != ERR_NONE)
         return err;
+    if (r->id.at != NULL && slice_has_prefix(r->id, SLICE(STORE_INBOX)))
+        return mongo_inbox(l, r);
     bson_t match = BSON_INITIALIZER, rest = BSON_INITIALIZER, exists;
     if (r->id.at != NULL) {
         put_text(&match, "ready.queue", r->id);

@@ -3,50 +3,12 @@
  * has; it may be behind by the time it is used: the append tells. */
 #include "store/store_mongo_int.h"
 
-#include "base/log.h"
 #include "base/text.h"
 #include "store/grow.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum err mongo_err(const bson_error_t *error)
-{
-    log_line(LOG_WARN, "mongo", "%s", error->message);
-    return ERR_STORE;
-}
-
-static enum err walk(mongoc_cursor_t *cursor, const struct find *f)
-{
-    bson_error_t error;
-    const bson_t *b;
-    bool goes_on = true;
-    while (goes_on && mongoc_cursor_next(cursor, &b))
-        goes_on = f->take(f->context, b);
-    return goes_on && mongoc_cursor_error(cursor, &error) ? mongo_err(&error) : ERR_NONE;
-}
-
-/* What takes the documents may run short of memory: the cursor is given back, and whoever asked has
- * queries of its own to give back. */
-enum err mongo_walk(struct lane *l, mongoc_cursor_t *cursor, const struct find *f)
-{
-    jmp_buf edge;
-    jmp_buf *const outer = l->arena == NULL ? NULL : l->arena->edge;
-    if (l->arena != NULL)
-        l->arena->edge = &edge;
-    enum err err = setjmp(edge) == 0 ? walk(cursor, f) : ERR_MEMORY;
-    if (l->arena != NULL)
-        l->arena->edge = outer;
-    mongoc_cursor_destroy(cursor);
-    return err;
-}
-
-enum err mongo_find(struct lane *l, const struct find *f)
-{
-    return mongo_walk(
-        l, mongoc_collection_find_with_opts(l->collections[f->in], f->filter, f->opts, NULL), f);
-}
 
 static struct store_row *add_row(struct store_request *r)
 {
@@ -64,12 +26,21 @@ struct reading { /* of documents into records, those within the bounds */
     uint64_t seq_from, seq_to; /* to: before this one; 0: no bound */
     uint64_t pos_from, pos_to; /* beyond, before; 0: no bound */
     uint32_t limit;
+    int64_t at_from_ms, at_to_ms; /* from then on, before; 0: no bound */
+    bool acts_only;
 };
 
 static bool is_wanted(const struct reading *x, uint64_t seq, uint64_t pos)
 {
     return seq >= x->seq_from && (x->seq_to == 0 || seq < x->seq_to) && pos > x->pos_from &&
            (x->pos_to == 0 || pos < x->pos_to);
+}
+
+static bool is_in_time(const struct reading *x, const bson_t *one)
+{
+    int64_t at_ms = get_int(one, "at");
+    return at_ms >= x->at_from_ms && (x->at_to_ms == 0 || at_ms < x->at_to_ms) &&
+           (!x->acts_only || get_bool(one, "is_act"));
 }
 
 static void add_record(struct reading *x, const bson_t *d, const bson_t *one, uint64_t pos)
@@ -85,7 +56,8 @@ static void add_record(struct reading *x, const bson_t *d, const bson_t *one, ui
                                  .verdict = get_text(one, r->arena, "verdict"),
                                  .bytes = get_text(one, r->arena, "record"),
                                  .node = get_text(d, r->arena, "node"),
-                                 .pos = pos};
+                                 .pos = pos,
+                                 .is_act = get_bool(one, "is_act")};
 }
 
 static bool take_within(struct reading *x, const bson_t *d)
@@ -106,7 +78,7 @@ static bool take_within(struct reading *x, const bson_t *d)
     for (uint32_t n = 0; n < count && (x->limit == 0 || r->record_count < x->limit); n++) {
         k = r->newest_first ? count - 1 - n : n;
         uint64_t pos = first + k * POS_UNIT;
-        if (is_wanted(x, (uint64_t)get_int(&views[k], "seq"), pos))
+        if (is_wanted(x, (uint64_t)get_int(&views[k], "seq"), pos) && is_in_time(x, &views[k]))
             add_record(x, d, &views[k], pos);
     }
     return x->limit == 0 || r->record_count < x->limit;
@@ -130,7 +102,8 @@ static enum err find_documents(struct lane *l, struct reading *x, const bson_t *
     bson_append_document_begin(&opts, "sort", -1, &sort);
     bson_append_int32(&sort, order, -1, x->r->newest_first ? -1 : 1);
     bson_append_document_end(&opts, &sort);
-    if (x->limit != 0)
+    bool is_by_time = x->at_from_ms != 0 || x->at_to_ms != 0; /* any number may be passed over */
+    if (x->limit != 0 && !is_by_time)
         bson_append_int64(&opts, "limit", -1, (int64_t)x->limit + COMMIT_RECORDS_MAX);
     enum err err = mongo_find(l, &(struct find){C_EVENTS, filter, &opts, take_document, x});
     bson_destroy(&opts);
@@ -206,18 +179,35 @@ static enum err records(struct lane *l, struct store_request *r)
     return err;
 }
 
+/* A record's time is that of the round in which its event arrived, its position that of the commit:
+ * a little later. */
+static uint64_t find_time(const struct store_request *r, struct reading *x)
+{
+    if (!r->newest_first) {
+        x->at_from_ms = r->at_ms;
+        return POS_OF_MS(r->at_ms > MARGIN_MS ? r->at_ms - MARGIN_MS : 0);
+    }
+    x->at_to_ms = r->at_ms;
+    return POS_OF_MS(r->at_ms + COMMIT_WAIT_MS);
+}
+
 static enum err feed(struct lane *l, struct store_request *r)
 {
-    struct reading x = {.r = r, .limit = r->limit};
+    struct reading x = {.r = r, .limit = r->limit, .acts_only = r->acts_only};
     const uint64_t most = (uint64_t)COMMIT_RECORDS_MAX * POS_UNIT;
     bson_t filter = BSON_INITIALIZER, range;
+    uint64_t pos = r->pos;
+    if (r->pos == 0 && r->at_ms > 0)
+        pos = find_time(r, &x);
+    if (r->acts_only)
+        bson_append_bool(&filter, "has_act", -1, true);
     bson_append_document_begin(&filter, "position", -1, &range);
     if (r->newest_first) {
         x.pos_to = r->pos;
-        bson_append_int64(&range, "$lt", -1, r->pos == 0 ? INT64_MAX : (int64_t)r->pos);
+        bson_append_int64(&range, "$lt", -1, pos == 0 ? INT64_MAX : (int64_t)pos);
     } else {
         x.pos_from = r->pos;
-        bson_append_int64(&range, "$gt", -1, r->pos > most ? (int64_t)(r->pos - most) : 0);
+        bson_append_int64(&range, "$gt", -1, pos > most ? (int64_t)(pos - most) : 0);
     }
     bson_append_document_end(&filter, &range);
     enum err err = mongo_find_end(l, &r->last_pos);
@@ -421,6 +411,7 @@ static enum err (*const reads[STORE_OP_COUNT])(struct lane *, struct store_reque
     [STORE_PAYLOADS] = payloads,
     [STORE_RECORDS] = records,
     [STORE_FEED] = feed,
+    [STORE_NAMES] = mongo_names_of,
     [STORE_LIST] = mongo_list,
     [STORE_COUNTS] = mongo_counts,
     [STORE_DUE] = due,

@@ -16,6 +16,8 @@ struct index {
 
 static const struct index indexes[] = {
     {C_EVENTS, "events_by_position", "{\"position\": 1}", "{}"},
+    {C_EVENTS, "events_by_act", "{\"has_act\": 1, \"position\": 1}",
+     "{\"partialFilterExpression\": {\"has_act\": true}}"},
     {C_INSTANCES, "instances_open", "{\"template\": 1, \"key\": 1}",
      "{\"unique\": true, \"partialFilterExpression\": {\"holds_key\": true}}"},
     {C_INSTANCES, "instances_by_start", "{\"started_at\": -1, \"_id\": -1}", "{}"},
@@ -32,6 +34,8 @@ static const struct index indexes[] = {
      "{\"partialFilterExpression\": {\"is_open\": true}}"},
     {C_INSTANCES, "instances_by_ready", "{\"ready.queue\": 1, \"ready.at\": 1}",
      "{\"partialFilterExpression\": {\"ready\": {\"$exists\": true}}}"},
+    {C_INSTANCES, "instances_by_inbox", "{\"ready.queue\": 1, \"inbox_at\": 1, \"_id\": 1}",
+     "{\"partialFilterExpression\": {\"inbox_at\": {\"$exists\": true}}}"},
     {C_TEMPLATES, "templates_by_time", "{\"applied_at\": 1}", "{}"},
     {C_MESSAGES, "messages_by_queue", "{\"queue\": 1, \"n\": 1}", "{}"},
 };

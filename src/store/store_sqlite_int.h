@@ -71,6 +71,10 @@ enum sql {
     SQL_OVERDUE,
     SQL_OVERDUE_COUNT,
     SQL_KEYS_BETWEEN,
+    SQL_ACTS,
+    SQL_ACTS_BEFORE,
+    SQL_AT_OR_AFTER,
+    SQL_NAME,
     SQL_COUNT
 };
 

@@ -36,6 +36,7 @@ static void add_record(struct store_request *r, const struct query *q)
         .verdict = query_copy(q, r->arena, 4),
         .bytes = query_copy(q, r->arena, 5),
         .pos = (uint64_t)query_get_int(q, 6),
+        .is_act = query_get_int(q, 7) != 0,
     };
 }
 
@@ -164,15 +165,67 @@ static enum err find_last_pos(struct lane *l, uint64_t *pos)
     return query_err(&q);
 }
 
+/* The first record of a time, by halves: times grow with positions, some of which are gone. */
+static enum err find_time(struct lane *l, int64_t at_ms, uint64_t last_pos, int64_t *first_pos)
+{
+    int64_t low = 0, high = (int64_t)last_pos + 1;
+
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        struct query q = query_of(l, SQL_AT_OR_AFTER);
+        query_int(&q, middle);
+        if (!query_next(&q)) {
+            if (query_err(&q) != ERR_NONE) {
+                return query_err(&q);
+            }
+            high = middle;
+        } else if (query_get_int(&q, 1) < at_ms) {
+            low = query_get_int(&q, 0) + 1;
+        } else {
+            high = middle;
+        }
+        sqlite3_reset(q.stmt);
+    }
+    *first_pos = low;
+    return ERR_NONE;
+}
+
 static enum err feed(struct lane *l, struct store_request *r)
 {
-    struct query q = query_of(l, r->newest_first ? SQL_FEED_BEFORE : SQL_FEED);
-    bool is_from_end = r->newest_first && r->pos == 0;
+    static const enum sql texts[2][2] = {{SQL_FEED, SQL_FEED_BEFORE}, {SQL_ACTS, SQL_ACTS_BEFORE}};
+    int64_t pos = r->newest_first && r->pos == 0 ? INT64_MAX : (int64_t)r->pos;
+    enum err err = find_last_pos(l, &r->last_pos);
 
-    query_int(&q, is_from_end ? INT64_MAX : (int64_t)r->pos);
+    if (err == ERR_NONE && r->pos == 0 && r->at_ms > 0) {
+        err = find_time(l, r->at_ms, r->last_pos, &pos);
+        pos -= r->newest_first ? 0 : 1;
+    }
+    if (err != ERR_NONE) {
+        return err;
+    }
+    struct query q = query_of(l, texts[r->acts_only][r->newest_first]);
+    query_int(&q, pos);
     query_int(&q, limit_of(r));
-    enum err err = add_records(r, &q);
-    return err != ERR_NONE ? err : find_last_pos(l, &r->last_pos);
+    return add_records(r, &q);
+}
+
+static enum err names(struct lane *l, struct store_request *r)
+{
+    for (uint32_t k = 0; k < r->id_count; k++) {
+        struct query q = query_of(l, SQL_NAME);
+        query_text(&q, r->ids[k]);
+        if (query_next(&q)) {
+            struct store_row *row = add_row(r);
+            row->id = query_copy(&q, r->arena, 0);
+            row->template = query_copy(&q, r->arena, 1);
+            row->key = query_copy(&q, r->arena, 2);
+            sqlite3_reset(q.stmt);
+        }
+        if (query_err(&q) != ERR_NONE) {
+            return query_err(&q);
+        }
+    }
+    return ERR_NONE;
 }
 
 static enum err counts(struct lane *l, struct store_request *r)
@@ -342,7 +395,7 @@ static enum err (*const reads[STORE_OP_COUNT])(struct lane *, struct store_reque
     [STORE_MESSAGES] = read_messages,
     [STORE_META] = meta,
     [STORE_KEYS] = keys,
-    [STORE_EXPIRED] = expired,
+    [STORE_EXPIRED] = expired,           [STORE_NAMES] = names,
     [STORE_MATCHES] = read_matches,
     [STORE_ACTIVITY] = read_activity,
     [STORE_OVERDUE] = read_overdue,

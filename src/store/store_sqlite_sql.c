@@ -10,15 +10,15 @@
 #define ROW_COLUMNS                                                                                \
     "n, id, template, version, key, status, stage, business_status, started_at_ms, "               \
     "updated_at_ms, wake_at_ms, is_open, shares_key, rev, queue, state"
-#define RECORD_COLUMNS "instance, seq, at_ms, event, verdict, record, pos"
+#define RECORD_COLUMNS "instance, seq, at_ms, event, verdict, record, pos, is_act"
 
 static const char *const texts[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_READ] = "BEGIN",
-    [SQL_EVENT_PUT] = "INSERT INTO events (pos, instance, seq, at_ms, event, verdict, record) "
-                      "VALUES (?, ?, ?, ?, ?, ?, ?)",
+    [SQL_EVENT_PUT] = "INSERT INTO events (pos, instance, seq, at_ms, event, verdict, record, "
+                      "is_act) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     [SQL_EVENT_HAS] = "SELECT 1 FROM events WHERE instance = ? AND seq = ?",
     [SQL_OPEN_ID] = "SELECT id FROM instances WHERE template = ? AND key = ? AND id <> ? "
                     "AND is_open AND NOT shares_key AND key IS NOT NULL",
@@ -75,6 +75,12 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_FEED] = "SELECT " RECORD_COLUMNS " FROM events WHERE pos > ? ORDER BY pos LIMIT ?",
     [SQL_FEED_BEFORE] = "SELECT " RECORD_COLUMNS " FROM events WHERE pos < ? "
                         "ORDER BY pos DESC LIMIT ?",
+    [SQL_ACTS] = "SELECT " RECORD_COLUMNS " FROM events WHERE is_act = 1 AND pos > ? "
+                 "ORDER BY pos LIMIT ?",
+    [SQL_ACTS_BEFORE] = "SELECT " RECORD_COLUMNS " FROM events WHERE is_act = 1 AND pos < ? "
+                        "ORDER BY pos DESC LIMIT ?",
+    [SQL_AT_OR_AFTER] = "SELECT pos, at_ms FROM events WHERE pos >= ? ORDER BY pos LIMIT 1",
+    [SQL_NAME] = "SELECT id, template, key FROM instances WHERE id = ?",
     [SQL_PAYLOAD_GET] = "SELECT body FROM payloads WHERE digest = ?",
     [SQL_COUNTS] = "SELECT template, status, count FROM counts WHERE count > 0 "
                    "ORDER BY template, status",

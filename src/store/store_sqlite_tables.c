@@ -138,5 +138,16 @@ const char *const schema_steps[STORE_SQLITE_FORMAT] = {
     "DROP INDEX instances_by_end;"
     "CREATE INDEX instances_by_end ON instances (updated_at_ms, status, is_open)"
     " WHERE NOT is_open;",
+
+    /* What somebody did, found among everything that happened; NULL costs the others nothing. Rows
+     * with inbox entries of the older kind are written again: they look as if another queue driver
+     * had their messages. */
+    "ALTER TABLE events ADD COLUMN is_act INTEGER;"
+    "UPDATE events SET is_act = 1 WHERE event IN ('PauseWorkflow', 'ResumeWorkflow',"
+    " 'CancelWorkflow', 'ReplayTask', 'ReplayStage', 'TemplateApplied', 'KeyCreated',"
+    " 'KeyRevoked', 'InstanceRemoved', 'InstanceImported');"
+    "CREATE INDEX events_by_act ON events (pos) WHERE is_act = 1;"
+    "UPDATE instances SET queue = '' WHERE is_open"
+    " AND id IN (SELECT instance FROM ready WHERE queue = '@inbox');",
 };
 /* clang-format on */

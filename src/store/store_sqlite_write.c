@@ -36,6 +36,11 @@ static enum err put_record(struct lane *l, struct store_record *rec, struct slic
     query_text(&q, rec->event);
     query_text(&q, rec->verdict);
     query_text(&q, rec->bytes);
+    if (rec->is_act) {
+        query_int(&q, 1);
+    } else {
+        query_text(&q, SLICE_NONE);
+    }
     enum err err = query_run(&q);
     if (q.rc == SQLITE_CONSTRAINT_UNIQUE) {
         return ERR_CONFLICT;

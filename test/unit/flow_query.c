@@ -148,7 +148,7 @@ TEST(the_feed_goes_on_from_its_cursor)
     page = rig_read(q);
     CHECK_INT(yyjson_arr_size(json_get(page, "events")), 1);
     CHECK_INT(number_of(yyjson_arr_get(json_get(page, "events"), 0), "seq"), 3);
-    q = (struct flow_query){.what = FLOW_FEED, .event = SLICE("TaskStarted")};
+    q = (struct flow_query){.what = FLOW_FEED, .event = {&(struct slice){"TaskStarted", 11}, 1}};
     CHECK_INT(yyjson_arr_size(json_get(rig_read(q), "events")), 1);
     rig_close();
 }
