@@ -41,7 +41,8 @@ static bool take_key(struct http_request *r, struct store_filter *f)
 static bool take_filter(struct http_request *r, struct store_filter *f)
 {
     return rest_take_any(r, "template", &f->template) && rest_take_any(r, "status", &f->status) &&
-           rest_take_any(r, "stage", &f->stage) && rest_take_any(r, "business_status", &f->business_status) &&
+           rest_take_any(r, "stage", &f->stage) &&
+           rest_take_any(r, "business_status", &f->business_status) &&
            check_statuses(r, &f->status) && take_key(r, f) &&
            rest_take_count(r, "version", &f->version) && rest_take_time(r, "since", &f->since_ms) &&
            rest_take_time(r, "until", &f->until_ms) &&

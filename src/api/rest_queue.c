@@ -44,8 +44,7 @@ static struct servers find_servers(const struct rest *x, struct arena *a)
     while ((t = flow_template_next(x->flow, &cursor)) != NULL) {
         for (uint32_t k = 0; k < t->task_count; k++) {
             if (t->tasks[k].kind == TASK_KIND_QUEUE)
-                s.items[s.count++] =
-                    (struct server){template_queue_name(t->tasks[k].queue), t, k};
+                s.items[s.count++] = (struct server){template_queue_name(t->tasks[k].queue), t, k};
         }
     }
     if (s.count > 0)

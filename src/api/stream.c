@@ -1,6 +1,7 @@
-/* The event stream (server-sent events): each stream reads the feed of what it asks for from its own
- * cursor, the past first and then, whenever records have come, what is new. Before it stands the route table, after
- * it flow's feed. A client that reads slowly falls behind; it must not hold up others or memory. */
+/* The event stream (server-sent events): each stream reads the feed of what it asks for from its
+ * own cursor, the past first and then, whenever records have come, what is new. Before it stands
+ * the route table, after it flow's feed. A client that reads slowly falls behind; it must not hold
+ * up others or memory. */
 #include "api/rest_int.h"
 
 #include "base/time.h"
@@ -18,11 +19,11 @@
 struct stream {
     struct link link;
     struct rest *rest;
-    struct http_request *request;     /* NULL: its client has gone */
-    char *cursor;                     /* NULL: the end of the feed is not known yet */
-    struct arena arena;               /* of the texts in q */
-    struct flow_query q;              /* what to show */
-    uint64_t said[PAGE_EVENTS];       /* names of events beyond the cursor that were said already */
+    struct http_request *request; /* NULL: its client has gone */
+    char *cursor;                 /* NULL: the end of the feed is not known yet */
+    struct arena arena;           /* of the texts in q */
+    struct flow_query q;          /* what to show */
+    uint64_t said[PAGE_EVENTS];   /* names of events beyond the cursor that were said already */
     uint32_t said_count;
     int64_t said_at_ms;
     bool is_news, is_reading;

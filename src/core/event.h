@@ -36,8 +36,8 @@ enum err event_decode(struct arena *a, yyjson_val *object, struct event *out,
                       struct slice *why) MUST_USE;
 /* Sets e->sum from the content. event_decode has done it. */
 void event_sum(struct arena *a, struct event *e);
-/* Whether it is somebody's own doing, to be found among all that happens: control, and answers given
- * by hand: about a task for people, or about one that is not named by its token. */
+/* Whether it is somebody's own doing, to be found among all that happens: control, and answers
+ * given by hand: about a task for people, or about one that is not named by its token. */
 bool event_is_act(const struct event *e, bool is_for_people);
 /* A one-line description of what arrived, at most SYS_BODY_BYTES_MAX, for records of arrivals that
  * name no instance. */

@@ -52,9 +52,9 @@
 #define WAKE_WINDOW_MS 60000               /* wake-ups nearer than this are held in memory */
 #define WAKE_WINDOW_MAX 100000             /* and at most so many */
 #define LIST_LIMIT_MAX 1000
-#define FEED_LOOK_MAX 20000        /* events that one page of the feed passes over */
-#define INBOX_LOOK_MAX 1000        /* people's tasks that one page of the inbox passes over */
-#define INBOX_COUNT_MAX 10000      /* of them counted; then "at least" */
+#define FEED_LOOK_MAX 20000       /* events that one page of the feed passes over */
+#define INBOX_LOOK_MAX 1000       /* people's tasks that one page of the inbox passes over */
+#define INBOX_COUNT_MAX 10000     /* of them counted; then "at least" */
 #define LIST_LOOK_MAX 200000      /* instances that one page of a list passes over */
 #define FILTER_VALUES_MAX 16      /* of one filter of a list */
 #define COUNT_LOOK_MAX 200000     /* instances looked at for a count; then it says "at least" */

@@ -54,8 +54,8 @@ struct record {
     uint64_t seq;
     int64_t at_ms;
     struct slice event, verdict, id, source, actor, stage, task;
-    struct slice reason; /* given by the sender */
-    struct slice why;    /* the verdict's */
+    struct slice reason;                  /* given by the sender */
+    struct slice why;                     /* the verdict's */
     struct slice instance, template, key; /* in a chain `_sys:…`: what it is about; else absent */
     int64_t generation, attempt, count;
     yyjson_val *data, *changes, *state; /* NULL: none */

@@ -131,15 +131,15 @@ struct flow_query {
     struct slice after; /* EVENTS: a seq; FEED, LIST, INBOX: a cursor */
     bool newest_first;  /* EVENTS, FEED */
     uint32_t limit;
-    struct store_filter filter;  /* LIST, COUNT */
-    struct store_any verdict, event;  /* FEED, EVENTS: only these; none: all */
-    struct store_any source;          /* FEED likewise */
-    struct slice actor;               /* FEED: this one, or whom its key's name begins with */
-    bool acts_only;                   /* FEED: what somebody did: the audit */
-    int64_t since_ms, until_ms;       /* FEED: at or after, before; 0: not asked */
-    struct slice template, key;       /* FEED, INBOX (template): of the instance; absent: all */
-    struct slice assignee, group;     /* INBOX; absent: all */
-    bool overdue_only;                /* INBOX */
+    struct store_filter filter;      /* LIST, COUNT */
+    struct store_any verdict, event; /* FEED, EVENTS: only these; none: all */
+    struct store_any source;         /* FEED likewise */
+    struct slice actor;              /* FEED: this one, or whom its key's name begins with */
+    bool acts_only;                  /* FEED: what somebody did: the audit */
+    int64_t since_ms, until_ms;      /* FEED: at or after, before; 0: not asked */
+    struct slice template, key;      /* FEED, INBOX (template): of the instance; absent: all */
+    struct slice assignee, group;    /* INBOX; absent: all */
+    bool overdue_only;               /* INBOX */
 };
 void flow_read(struct flow *f, const struct flow_query *q, flow_read_reply *reply, void *context);
 

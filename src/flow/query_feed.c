@@ -10,9 +10,9 @@
 #define SLACK_MS 10000 /* a record may be so much older than the one before it: clocks are set */
 
 struct feed {
-    uint64_t pos;        /* looked at up to here */
-    uint64_t next;       /* where the next page begins */
-    uint32_t page;       /* records asked of the store at one time */
+    uint64_t pos;  /* looked at up to here */
+    uint64_t next; /* where the next page begins */
+    uint32_t page; /* records asked of the store at one time */
     uint32_t looked, found;
     int64_t searched_to_ms;
     bool is_begun, is_at_end;
@@ -126,8 +126,8 @@ static void put_record(struct query *q, const struct store_record *s)
     arena_reset(&q->f->scratch);
     if (record_decode(&q->f->scratch, s->bytes, &r) != ERR_NONE)
         return;
-    struct name n = is_sys(s->instance) ? (struct name){r.template, r.key}
-                                        : find_name(q, s->instance);
+    struct name n =
+        is_sys(s->instance) ? (struct name){r.template, r.key} : find_name(q, s->instance);
     if (!is_named_so(&q->q, n))
         return;
     q->feed->found++;

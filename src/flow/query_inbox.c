@@ -1,6 +1,6 @@
-/* What waits for people: the inbox entries of the rows, each described from its instance. First what
- * is overdue, then what is due, then the oldest: entries have the time that this makes, so that a
- * page is read along an index. Nothing here changes anything. */
+/* What waits for people: the inbox entries of the rows, each described from its instance. First
+ * what is overdue, then what is due, then the oldest: entries have the time that this makes, so
+ * that a page is read along an index. Nothing here changes anything. */
 #include "flow/query_int.h"
 
 #include "core/schema.h"
@@ -282,8 +282,8 @@ static void begin(struct query *q, void *argument)
         q->inbox->queue = name_queue(&q->arena, OF_TEMPLATE, f->template);
 }
 
-/* One filter alone is a list of its own, whose entries are counted; of two, the second one is looked
- * for among those of the first. */
+/* One filter alone is a list of its own, whose entries are counted; of two, the second one is
+ * looked for among those of the first. */
 static bool is_counted(const struct flow_query *q)
 {
     int filters = (q->assignee.len > 0) + (q->group.len > 0) + (q->template.len > 0);

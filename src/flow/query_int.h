@@ -75,7 +75,7 @@ void query_count(struct query *q);
 void query_activity(struct query *q);
 void query_attention(struct query *q);
 void query_put_summary(struct json_out *o, const struct store_row *row);
-bool query_is_any(const struct store_any *any, struct slice value); /* or nothing is asked */
+bool query_is_any(const struct store_any *any, struct slice value);      /* or nothing is asked */
 bool query_is_asked(const struct flow_query *q, const struct record *r); /* verdict, event */
 void query_put_record(struct json_out *o, const struct record *r, struct slice changes);
 

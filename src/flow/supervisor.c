@@ -196,7 +196,8 @@ static void add_ready(const struct flow *f, struct arena *a, const struct instan
                       struct store_row *row)
 {
     bool is_derived = f->config.queue == NULL || f->config.queue->ops->is_derived;
-    struct store_ready *ready = arena_array(a, (2 + INBOX_ENTRIES) * i->template->task_count + 1, sizeof *ready);
+    struct store_ready *ready =
+        arena_array(a, (2 + INBOX_ENTRIES) * i->template->task_count + 1, sizeof *ready);
     for (uint32_t k = 0; k < i->template->task_count; k++) {
         const struct task *t = &i->template->tasks[k];
         struct slice queue = template_queue_name(t->queue);

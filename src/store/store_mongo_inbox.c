@@ -1,7 +1,7 @@
 /* What waits for people, in order of time: along one index, so that a hundred thousand cost a page
- * no more than a hundred. The entries of one instance have one time, which is in its row as well: an
- * index over an array gives no order. Beside it the names of instances for those who show records.
- * The reading lanes come here. */
+ * no more than a hundred. The entries of one instance have one time, which is in its row as well:
+ * an index over an array gives no order. Beside it the names of instances for those who show
+ * records. The reading lanes come here. */
 #include "store/store_mongo_int.h"
 
 #include "store/cursor.h"
@@ -128,7 +128,8 @@ enum err mongo_names_of(struct lane *l, struct store_request *r)
 {
     bson_t filter = BSON_INITIALIZER, in, list;
     char key[16];
-    bson_t *opts = BCON_NEW("projection", "{", "template", BCON_INT32(1), "key", BCON_INT32(1), "}");
+    bson_t *opts =
+        BCON_NEW("projection", "{", "template", BCON_INT32(1), "key", BCON_INT32(1), "}");
     bson_append_document_begin(&filter, "_id", -1, &in);
     bson_append_array_begin(&in, "$in", -1, &list);
     for (uint32_t k = 0; k < r->id_count; k++) {

@@ -46,8 +46,8 @@ CONTRACT(ALL, the_feed_tells_which_records_are_acts)
     CHECK(!r->records[0].is_act && r->records[1].is_act && !r->records[2].is_act);
 }
 
-/* Positions of MongoDB are times of the database: the records' times are given by hand here, so that
- * it is asked for where they are not. */
+/* Positions of MongoDB are times of the database: the records' times are given by hand here, so
+ * that it is asked for where they are not. */
 CONTRACT(WHOLE, the_feed_begins_at_a_time)
 {
     struct store_request *r = rig_request(t, STORE_FEED), *c;
