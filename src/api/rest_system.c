@@ -132,7 +132,8 @@ static void reply_asset(struct http_request *r, const struct asset *a)
     http_add(r, "ETag", slice_of(a->etag));
     http_add(r, "Vary", SLICE("Accept-Encoding"));
     http_add(r, "Cache-Control",
-             is_named_by_content ? SLICE("public, max-age=31536000, immutable") : SLICE("no-cache"));
+             is_named_by_content ? SLICE("public, max-age=31536000, immutable")
+                                 : SLICE("no-cache"));
     if (a->gzip != NULL && !is_known && takes_gzip(r)) {
         http_add(r, "Content-Encoding", SLICE("gzip"));
         body = (struct slice){(const char *)a->gzip, a->gzip_len};
