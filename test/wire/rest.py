@@ -433,7 +433,7 @@ def metrics_and_files():
         equal("the counts have the instance", s.get("/v1/stats").json["instances"]["RUNNING"], 1)
         page = s.get("/")
         check("the page is served", page.headers["Content-Type"].startswith("text/html"), page)
-        check("with a policy", "default-src 'self'" in page.headers["Content-Security-Policy"], page)
+        check("with a policy", "script-src 'self'" in page.headers["Content-Security-Policy"], page)
         same = s.get("/", **{"If-None-Match": page.headers["ETag"]})
         equal("what a browser has is not sent again", (same.status, same.body), (304, b""))
         head = s.request("HEAD", "/")

@@ -134,7 +134,6 @@ def answers():
         see("POST", "/v1/templates", "name: [", yaml)
         see("POST", "/v1/templates/validate", FOOD, yaml)
         see("POST", "/v1/templates/validate", FOOD.replace("cook_queue", "other_queue"), yaml)
-        see("POST", "/v1/templates?note=x", FOOD, yaml)
         see("GET", "/v1/templates")
         for graph in ("graph.svg", "graph.json", "graph.dot", "graph.mermaid"):
             see("GET", "/v1/templates/{name}/{graph}", name="food", graph=graph)
