@@ -25,7 +25,7 @@ enum store_op {
     STORE_RECORDS,      /* records of one instance */
     STORE_FEED,         /* records of all, in order of position */
     STORE_LIST,         /* rows by filter */
-    STORE_COUNTS,       /* numbers of instances by template and status */
+    STORE_COUNTS,       /* numbers of instances by template, version and status */
     STORE_DUE,          /* wake-ups */
     STORE_BEHIND,       /* instances with records beyond what was folded: after a crash */
     STORE_READY,        /* task messages by queue, from rows */
@@ -190,8 +190,9 @@ struct store_request {
     bool is_row_written; /* result of COMMIT: the row it brought is in the store as well */
 };
 
-struct store_count {
+struct store_count { /* in order of template, version, status */
     struct slice template, status;
+    int64_t version;
     uint64_t count;
 };
 

@@ -8,7 +8,7 @@
 
 #include "port/store.h"
 
-#define STORE_SQLITE_FORMAT 1 /* of the tables; PRAGMA user_version */
+#define STORE_SQLITE_FORMAT 2 /* of the tables; PRAGMA user_version */
 #define STORE_SQLITE_MESSAGE_BYTES 512
 
 /* Opens the data folder `dir`, which is made (0700) where it is missing, and the file swm.db in it.

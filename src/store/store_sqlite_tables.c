@@ -131,5 +131,37 @@ const char *const schema_steps[STORE_SQLITE_FORMAT] = {
     "CREATE TABLE meta ("
     " name TEXT PRIMARY KEY,"
     " value TEXT) WITHOUT ROWID;",
+
+    /* 2: the numbers are by version as well. */
+    "DROP TRIGGER instances_added;"
+    "DROP TRIGGER instances_moved;"
+    "DROP TRIGGER instances_removed;"
+    "DROP TABLE counts;"
+    "CREATE TABLE counts ("
+    " template TEXT NOT NULL,"
+    " version INTEGER NOT NULL,"
+    " status TEXT NOT NULL,"
+    " count INTEGER NOT NULL,"
+    " PRIMARY KEY (template, version, status)) WITHOUT ROWID;"
+    "INSERT INTO counts SELECT coalesce(template, ''), version, coalesce(status, ''), count(*)"
+    " FROM instances GROUP BY 1, 2, 3;"
+    "CREATE TRIGGER instances_added AFTER INSERT ON instances BEGIN"
+    " INSERT INTO counts"
+    "  VALUES (coalesce(new.template, ''), new.version, coalesce(new.status, ''), 1)"
+    "  ON CONFLICT DO UPDATE SET count = count + 1;"
+    "END;"
+    "CREATE TRIGGER instances_moved AFTER UPDATE OF template, version, status ON instances"
+    " WHEN new.status IS NOT old.status OR new.version IS NOT old.version"
+    "  OR new.template IS NOT old.template BEGIN"
+    " UPDATE counts SET count = count - 1 WHERE template = coalesce(old.template, '')"
+    "  AND version = old.version AND status = coalesce(old.status, '');"
+    " INSERT INTO counts"
+    "  VALUES (coalesce(new.template, ''), new.version, coalesce(new.status, ''), 1)"
+    "  ON CONFLICT DO UPDATE SET count = count + 1;"
+    "END;"
+    "CREATE TRIGGER instances_removed AFTER DELETE ON instances BEGIN"
+    " UPDATE counts SET count = count - 1 WHERE template = coalesce(old.template, '')"
+    "  AND version = old.version AND status = coalesce(old.status, '');"
+    "END;",
 };
 /* clang-format on */
