@@ -4,24 +4,131 @@
 
 #include "core/limits.h"
 
+/* "a,b" is either of the two; \ before a character takes it as it is. Returns false at the end. */
+static bool next_value(struct arena *a, struct slice *rest, struct slice *out)
+{
+    if (rest->at == NULL)
+        return false;
+    char *text = arena_alloc(a, rest->len + 1);
+    size_t len = 0, k = 0;
+    for (; k < rest->len && rest->at[k] != ','; k++) {
+        if (rest->at[k] == '\\' && k + 1 < rest->len)
+            k++;
+        text[len++] = rest->at[k];
+    }
+    *out = (struct slice){text, len};
+    *rest = k < rest->len ? (struct slice){rest->at + k + 1, rest->len - k - 1} : SLICE_NONE;
+    return true;
+}
+
+static bool has_value(const struct store_any *any, struct slice value)
+{
+    for (uint32_t k = 0; k < any->count; k++)
+        if (slice_eq(any->texts[k], value))
+            return true;
+    return false;
+}
+
+/* No value twice: a store asks for each. */
+static bool take_any(struct http_request *r, const char *name, struct store_any *out)
+{
+    struct slice rest = http_query(r, name), value;
+    struct slice *texts = arena_array(http_arena(r), FILTER_VALUES_MAX, sizeof *texts);
+    *out = (struct store_any){texts, 0};
+    while (next_value(http_arena(r), &rest, &value)) {
+        if (has_value(out, value))
+            continue;
+        if (out->count == FILTER_VALUES_MAX) {
+            rest_fail(r, ERR_INVALID, "%s takes %d values at most", name, FILTER_VALUES_MAX);
+            return false;
+        }
+        texts[out->count++] = value;
+    }
+    return true;
+}
+
+static bool check_statuses(struct http_request *r, const struct store_any *any)
+{
+    for (uint32_t k = 0; k < any->count; k++) {
+        if (vocab_find(VOCAB_INSTANCE_STATUS, any->texts[k]) > 0)
+            continue;
+        const char *near = vocab_suggest(VOCAB_INSTANCE_STATUS, any->texts[k]);
+        rest_fail(r, ERR_INVALID, "there is no such status%s%s", near ? "; did you mean " : "",
+                  near ? near : "");
+        return false;
+    }
+    return true;
+}
+
+/* A * at the end stands for whatever follows. */
+static bool take_key(struct http_request *r, struct store_filter *f)
+{
+    struct slice rest = http_query(r, "key"), value;
+    bool is_prefix = rest.len > 0 && rest.at[rest.len - 1] == '*' &&
+                     (rest.len == 1 || rest.at[rest.len - 2] != '\\');
+    if (rest.at == NULL)
+        return true;
+    if (is_prefix)
+        rest.len--;
+    if (!next_value(http_arena(r), &rest, &value) || rest.at != NULL) {
+        rest_fail(r, ERR_INVALID, "key takes one value; a comma in it is written \\,");
+        return false;
+    }
+    if (!is_prefix)
+        f->key = value;
+    else if (value.len > 0)
+        f->key_prefix = value;
+    return true;
+}
+
+static bool take_filter(struct http_request *r, struct store_filter *f)
+{
+    return take_any(r, "template", &f->template) && take_any(r, "status", &f->status) &&
+           take_any(r, "stage", &f->stage) && take_any(r, "business_status", &f->business_status) &&
+           check_statuses(r, &f->status) && take_key(r, f) &&
+           rest_take_count(r, "version", &f->version) && rest_take_time(r, "since", &f->since_ms) &&
+           rest_take_time(r, "until", &f->until_ms) &&
+           rest_take_time(r, "started_since", &f->started_since_ms) &&
+           rest_take_time(r, "started_until", &f->started_until_ms);
+}
+
 void rest_instance_list(struct rest *x, struct http_request *r, const struct slice *args)
 {
     (void)args;
     struct flow_query q = {.what = FLOW_LIST, .after = http_query(r, "after")};
-    q.filter.template = http_query(r, "template");
-    q.filter.status = http_query(r, "status");
-    q.filter.stage = http_query(r, "stage");
-    q.filter.key = http_query(r, "key");
-    q.filter.business_status = http_query(r, "business_status");
-    if (q.filter.status.at != NULL && vocab_find(VOCAB_INSTANCE_STATUS, q.filter.status) <= 0) {
-        const char *near = vocab_suggest(VOCAB_INSTANCE_STATUS, q.filter.status);
-        rest_fail(r, ERR_INVALID, "there is no such status%s%s", near ? "; did you mean " : "",
-                  near ? near : "");
+    if (take_filter(r, &q.filter) && rest_take_limit(r, "limit", LIST_LIMIT_DEFAULT, &q.limit))
+        rest_read(x, r, &q);
+}
+
+void rest_instance_count(struct rest *x, struct http_request *r, const struct slice *args)
+{
+    (void)args;
+    struct flow_query q = {.what = FLOW_COUNT};
+    if (take_filter(r, &q.filter))
+        rest_read(x, r, &q);
+}
+
+/* What began and ended, in buckets: an hour by minutes, a day by quarters of an hour. */
+void rest_activity(struct rest *x, struct http_request *r, const struct slice *args)
+{
+    (void)args;
+    struct slice window = http_query(r, "window");
+    struct flow_query q = {.what = FLOW_ACTIVITY, .width_ms = 60 * 1000, .limit = 60};
+    if (slice_eq_text(window, "1d")) {
+        q.width_ms = 15 * 60 * 1000;
+        q.limit = 96;
+    } else if (window.at != NULL && !slice_eq_text(window, "1h")) {
+        rest_fail(r, ERR_INVALID, "window must be 1h or 1d");
         return;
     }
-    if (rest_take_count(r, "version", &q.filter.version) &&
-        rest_take_time(r, "since", &q.filter.since_ms) &&
-        rest_take_limit(r, "limit", LIST_LIMIT_DEFAULT, &q.limit))
+    rest_read(x, r, &q);
+}
+
+void rest_attention(struct rest *x, struct http_request *r, const struct slice *args)
+{
+    (void)args;
+    struct flow_query q = {.what = FLOW_ATTENTION};
+    if (rest_take_limit(r, "limit", ATTENTION_LIMIT_DEFAULT, &q.limit))
         rest_read(x, r, &q);
 }
 

@@ -91,6 +91,7 @@ void stream_end_all(struct rest *x);
 route_handler rest_template_list, rest_template_apply, rest_template_validate, rest_template_get,
     rest_template_version, rest_template_graph, rest_template_version_graph, rest_template_diff,
     rest_template_schema;
+route_handler rest_instance_count, rest_activity, rest_attention;
 route_handler rest_instance_list, rest_instance_start, rest_instance_get, rest_instance_events,
     rest_instance_graph, rest_instance_explain, rest_instance_replay, rest_instance_pause,
     rest_instance_resume, rest_instance_cancel, rest_instance_records, rest_instance_import;

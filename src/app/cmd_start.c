@@ -171,7 +171,7 @@ static int64_t put_page(struct cli *c, struct table *table, yyjson_val *page, co
             put_row(c, table, i, cli_now_ms());
     }
     struct slice next = json_get_text(page, "next");
-    *after = next.len > 0 && count > 0 ? slice_text(&c->arena, next) : NULL;
+    *after = next.len > 0 ? slice_text(&c->arena, next) : NULL;
     return count;
 }
 

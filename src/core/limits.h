@@ -52,10 +52,18 @@
 #define WAKE_WINDOW_MS 60000               /* wake-ups nearer than this are held in memory */
 #define WAKE_WINDOW_MAX 100000             /* and at most so many */
 #define LIST_LIMIT_MAX 1000
-#define NODE_BEAT_MS 500       /* how often a node that shares its store says that it lives */
-#define NODE_SILENT_MS 2000    /* then the others finish its work */
-#define NODE_NAME_BYTES_MAX 60 /* of --node; a start adds its suffix */
-#define NODES_MAX 256          /* that share a store */
+#define LIST_LOOK_MAX 200000      /* instances that one page of a list passes over */
+#define FILTER_VALUES_MAX 16      /* of one filter of a list */
+#define COUNT_LOOK_MAX 200000     /* instances looked at for a count; then it says "at least" */
+#define ACTIVITY_LOOK_MAX 500000  /* starts, and ends, that one answer counts, the newest */
+#define ATTENTION_COUNT_MAX 10000 /* late or retrying tasks counted; then "at least" */
+#define ATTENTION_LIMIT_DEFAULT 20
+#define ATTENTION_RETRY_MS 60000 /* a task that fails and fails is shown after this long */
+#define ATTENTION_TRIES 5        /* or after so many attempts */
+#define NODE_BEAT_MS 500         /* how often a node that shares its store says that it lives */
+#define NODE_SILENT_MS 2000      /* then the others finish its work */
+#define NODE_NAME_BYTES_MAX 60   /* of --node; a start adds its suffix */
+#define NODES_MAX 256            /* that share a store */
 #define FRESH_MS 1000     /* what another node may have changed is read again after this long */
 #define RETENTION_PAGE 32 /* instances removed in one go */
 #define RETENTION_EVERY_MS 250  /* while there are more */

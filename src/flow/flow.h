@@ -122,10 +122,13 @@ enum err flow_foresee(const struct flow *f, const struct template *t,
 /* Reads (flow/query.c): each answers JSON text through its callback, rows flushed before. */
 typedef void flow_read_reply(void *context, enum err err, struct slice json);
 enum flow_read {
-    FLOW_SHOW,    /* one instance, as of `at_seq`, or `at_ms`, or now */
-    FLOW_EVENTS,  /* records of one instance with `from` worked out: {"events":[…],"next":…} */
-    FLOW_FEED,    /* records of all after `after`: {"events":[…],"next":"…"} */
-    FLOW_LIST,    /* {"instances":[…],"next":"…"} */
+    FLOW_SHOW,   /* one instance, as of `at_seq`, or `at_ms`, or now */
+    FLOW_EVENTS, /* records of one instance with `from` worked out: {"events":[…],"next":…} */
+    FLOW_FEED,   /* records of all after `after`: {"events":[…],"next":"…"} */
+    FLOW_LIST,   /* {"instances":[…],"next":"…"} */
+    FLOW_COUNT,  /* how many FLOW_LIST gives: {"count":n,"more":bool,"by_status":{…}} */
+    FLOW_ACTIVITY, /* what began and ended in each `width_ms` the last `limit`: {"buckets":[…],…} */
+    FLOW_ATTENTION, /* what somebody should look at: {"failed":{…},"overdue":{…},…,"items":[…]} */
     FLOW_STATS,   /* {"instances":{"RUNNING":n,…},"templates":[…],…} */
     FLOW_INBOX,   /* {"tasks":[…]} */
     FLOW_GRAPH,   /* SVG of one instance, live */
@@ -140,10 +143,11 @@ struct flow_query {
     struct slice id;    /* an instance id, a key, or "template/key"; STATS: a template's name */
     uint64_t at_seq;    /* SHOW, GRAPH: 0 now */
     int64_t at_ms;      /* SHOW, GRAPH: 0 now */
+    int64_t width_ms;   /* ACTIVITY */
     struct slice after; /* EVENTS: a seq; FEED, LIST: a cursor */
     bool newest_first;  /* EVENTS, FEED */
     uint32_t limit;
-    struct store_filter filter;  /* LIST */
+    struct store_filter filter;  /* LIST, COUNT */
     struct slice verdict, event; /* FEED, EVENTS: only these; absent: all */
     struct slice assignee;       /* INBOX; absent: all */
 };

@@ -347,6 +347,10 @@ void supervisor_make_row(struct flow *f, struct arena *a, const struct instance 
 void supervisor_evicted(struct flow *f, struct entry *e);
 void supervisor_drop(struct flow *f);
 
+/* attention.c: when somebody should look at a task that is not done, and the queue name among ready
+ * entries under which it is found then; TIME_NEVER: not as it stands. */
+int64_t attention_at(const struct instance *i, uint32_t task, struct slice *queue);
+
 /* apart.c */
 /* Hands payloads to a write, or their digests to a question; in the request's arena, which the
  * caller guards. */

@@ -198,6 +198,7 @@ static void ask(struct query *q, enum store_op op, ask_done *done)
     a->r.id = q->q.id;
     a->r.filter = q->q.filter;
     a->r.limit = q->q.limit;
+    a->r.look_max = op == STORE_LIST ? LIST_LOOK_MAX : 0;
     a->r.newest_first = q->q.newest_first;
     a->r.after = q->q.after;
     if (op == STORE_FEED && q->q.after.len > 0 && !slice_to_int(q->q.after, &after)) {
@@ -218,6 +219,12 @@ static void flushed(struct flow *f, struct visit *v, struct entry *e, enum err e
         query_answer(q, err, SLICE_NONE);
     else if (q->q.what == FLOW_LIST)
         ask(q, STORE_LIST, list_read);
+    else if (q->q.what == FLOW_COUNT)
+        query_count(q);
+    else if (q->q.what == FLOW_ACTIVITY)
+        query_activity(q);
+    else if (q->q.what == FLOW_ATTENTION)
+        query_attention(q);
     else if (q->q.what == FLOW_STATS)
         ask(q, STORE_COUNTS, query_counts_read);
     else if (q->q.what == FLOW_INBOX)
@@ -272,22 +279,45 @@ static void sought(struct flow *f, void *context, struct entry *e, enum err err,
         query_answer(q, e != NULL ? ERR_MEMORY : err, why);
 }
 
+static void copy_any(struct arena *a, struct store_any *any)
+{
+    struct slice *texts = arena_array(a, any->count + 1, sizeof *texts);
+    for (uint32_t k = 0; k < any->count; k++)
+        texts[k] = slice_copy(a, any->texts[k]);
+    any->texts = texts;
+}
+
+/* A store finds a template's instances by their status as well; "any" names them all. */
+static void name_statuses(struct arena *a, struct store_filter *f)
+{
+    struct slice *texts = arena_array(a, INSTANCE_STATUS_COUNT, sizeof *texts);
+    if (f->template.count == 0 || f->status.count > 0)
+        return;
+    for (int s = INSTANCE_RUNNING; s < INSTANCE_STATUS_COUNT; s++)
+        texts[f->status.count++] = slice_of(vocab_name(VOCAB_INSTANCE_STATUS, s));
+    f->status.texts = texts;
+}
+
+static void copy_filter(struct query *q)
+{
+    struct store_filter *f = &q->q.filter;
+    struct store_any *const lists[] = {&f->template, &f->status, &f->stage, &f->business_status};
+    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
+        copy_any(&q->arena, lists[k]);
+    f->key = slice_copy(&q->arena, f->key);
+    f->key_prefix = slice_copy(&q->arena, f->key_prefix);
+    name_statuses(&q->arena, f);
+}
+
 static void copy_query(struct query *q, void *argument)
 {
     const struct flow_query *from = argument;
-    struct slice *const texts[] = {&q->q.id,
-                                   &q->q.after,
-                                   &q->q.verdict,
-                                   &q->q.event,
-                                   &q->q.assignee,
-                                   &q->q.filter.template,
-                                   &q->q.filter.status,
-                                   &q->q.filter.stage,
-                                   &q->q.filter.key,
-                                   &q->q.filter.business_status};
+    struct slice *const texts[] = {&q->q.id, &q->q.after, &q->q.verdict, &q->q.event,
+                                   &q->q.assignee};
     q->q = *from;
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
         *texts[k] = slice_copy(&q->arena, *texts[k]);
+    copy_filter(q);
     if (q->q.limit == 0)
         q->q.limit = LIST_LIMIT_DEFAULT;
     if (q->q.limit > LIST_LIMIT_MAX)
@@ -307,6 +337,22 @@ static struct query *new_query(struct flow *f, const struct flow_query *from)
     return NULL;
 }
 
+static bool is_about_all(const struct flow_query *q)
+{
+    switch (q->what) {
+    case FLOW_LIST:
+    case FLOW_COUNT:
+    case FLOW_ACTIVITY:
+    case FLOW_ATTENTION:
+    case FLOW_STATS:
+    case FLOW_INBOX:
+    case FLOW_BACKUP:
+        return true;
+    default:
+        return q->what == FLOW_VERIFY && q->id.len == 0;
+    }
+}
+
 void flow_read(struct flow *f, const struct flow_query *from, flow_read_reply *reply, void *context)
 {
     enum err err = flow_refusal(f);
@@ -317,9 +363,7 @@ void flow_read(struct flow *f, const struct flow_query *from, flow_read_reply *r
     }
     q->reply = reply;
     q->context = context;
-    bool is_of_all = from->what == FLOW_LIST || from->what == FLOW_STATS ||
-                     from->what == FLOW_INBOX || from->what == FLOW_BACKUP ||
-                     (from->what == FLOW_VERIFY && from->id.len == 0);
+    bool is_of_all = is_about_all(from);
     q->visit.run = is_of_all ? flushed : loaded;
     if (from->what == FLOW_FEED)
         ask(q, STORE_FEED, feed_read);

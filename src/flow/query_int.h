@@ -9,6 +9,7 @@
 struct walk;
 struct search;
 struct page;
+struct attention;
 
 struct query {
     struct visit visit; /* waits for rows to be written, or for an instance */
@@ -24,11 +25,12 @@ struct query {
     uint64_t instances, events, problems; /* FLOW_VERIFY */
     uint64_t removed;                     /* likewise: instances, by retention at this node */
     bool is_one, is_sys_done, is_key_tried;
-    struct search *search;    /* FLOW_SHOW as of a time: query_show.c */
-    struct page *page;        /* FLOW_EVENTS: query_events.c */
-    uint64_t revision;        /* FLOW_EVENTS: the instance's when it was asked */
-    struct payload_list refs; /* FLOW_EXPORT: what the records name */
-    struct slice *ids;        /* FLOW_VERIFY: this page of instances */
+    struct search *search;       /* FLOW_SHOW as of a time: query_show.c */
+    struct page *page;           /* FLOW_EVENTS: query_events.c */
+    struct attention *attention; /* FLOW_ATTENTION: attention.c */
+    uint64_t revision;           /* FLOW_EVENTS: the instance's when it was asked */
+    struct payload_list refs;    /* FLOW_EXPORT: what the records name */
+    struct slice *ids;           /* FLOW_VERIFY: this page of instances */
     uint32_t id_count, id_at;
     struct slice cursor;
 };
@@ -70,6 +72,9 @@ void query_events(struct query *q, struct entry *e);
 void query_export(struct query *q, struct entry *e);
 void query_verify(struct query *q);
 void query_inbox(struct query *q);
+void query_count(struct query *q);
+void query_activity(struct query *q);
+void query_attention(struct query *q);
 void query_put_summary(struct json_out *o, const struct store_row *row);
 bool query_is_asked(const struct flow_query *q, const struct record *r); /* verdict, event */
 void query_put_record(struct json_out *o, const struct record *r, struct slice changes);

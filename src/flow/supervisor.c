@@ -196,7 +196,7 @@ static void add_ready(const struct flow *f, struct arena *a, const struct instan
                       struct store_row *row)
 {
     bool is_derived = f->config.queue == NULL || f->config.queue->ops->is_derived;
-    struct store_ready *ready = arena_array(a, 2 * i->template->task_count + 1, sizeof *ready);
+    struct store_ready *ready = arena_array(a, 3 * i->template->task_count + 1, sizeof *ready);
     for (uint32_t k = 0; k < i->template->task_count; k++) {
         const struct task *t = &i->template->tasks[k];
         struct slice queue = template_queue_name(t->queue);
@@ -209,6 +209,9 @@ static void add_ready(const struct flow *f, struct arena *a, const struct instan
             ready[row->ready_count++] = r;
         r.queue = SLICE(STORE_INBOX);
         if (instance_is_in_inbox(i, k))
+            ready[row->ready_count++] = r;
+        r.at_ms = attention_at(i, k, &r.queue);
+        if (r.at_ms != TIME_NEVER)
             ready[row->ready_count++] = r;
     }
     row->ready = ready;

@@ -26,6 +26,9 @@ enum store_op {
     STORE_FEED,         /* records of all, in order of position */
     STORE_LIST,         /* rows by filter */
     STORE_COUNTS,       /* numbers of instances by template, version and status */
+    STORE_MATCHES,      /* how many rows LIST would give, by status */
+    STORE_ACTIVITY,     /* how many began and ended, by time */
+    STORE_OVERDUE,      /* how many ready entries of a queue are due, and the oldest of them */
     STORE_DUE,          /* wake-ups */
     STORE_BEHIND,       /* instances with records beyond what was folded: after a crash */
     STORE_READY,        /* task messages by queue, from rows */
@@ -121,10 +124,20 @@ struct store_node { /* a running server that shares the store */
     uint64_t folded_pos; /* its own records up to here are in rows, and their effects are out */
 };
 
+struct store_any { /* one of these texts; none: not asked */
+    const struct slice *texts;
+    uint32_t count;
+};
+
+/* Quick by key, by status, by template and status (a caller that asks for a template in any status
+ * names them all), and by started_*; what else is asked is looked for among those. */
 struct store_filter { /* absent or 0: not asked */
-    struct slice template, status, stage, key, business_status;
+    struct store_any template, status, stage, business_status;
+    struct slice key;
+    struct slice key_prefix; /* not together with `key` */
     int64_t version;
-    int64_t since_ms;       /* updated at or after */
+    int64_t since_ms, until_ms;                 /* updated at or after, before */
+    int64_t started_since_ms, started_until_ms; /* started at or after, before */
     struct slice not_queue; /* open ones whose messages were given to another queue driver */
 };
 
@@ -145,10 +158,17 @@ struct store_request {
     uint64_t pos;          /* FEED: after this position */
     int64_t at_ms;         /* DUE: due at or before; TEMPLATES: applied at or after; EXPIRED: last
                               changed before; NODE_DROP: only if last seen then (0: anyway);
-                              NODE_PUT: now, for a store without a clock of its own (memory) */
-    uint32_t limit;    /* RECORDS FEED LIST DUE READY BEHIND MESSAGES EXPIRED: so many; 0: all */
+                              NODE_PUT: now, for a store without a clock of its own (memory);
+                              ACTIVITY: from then on; OVERDUE: due at or before */
+    int64_t width_ms;      /* ACTIVITY: of a bucket */
+    uint32_t limit;    /* RECORDS FEED LIST DUE READY BEHIND MESSAGES EXPIRED OVERDUE: so many; 0:
+                          all */
+    uint32_t look_max; /* MATCHES, ACTIVITY, OVERDUE: about so many are counted, the newest of
+                          ACTIVITY; is_more says when there are more. LIST: so many that do not
+                          match are passed before it answers what it has, with `next`; not in
+                          MongoDB. 0: all */
     bool newest_first; /* RECORDS, FEED: from the end: seq, pos mean "before" (0: the end) */
-    struct store_filter filter; /* LIST */
+    struct store_filter filter; /* LIST, MATCHES */
     struct slice after; /* LIST, MESSAGES, READY: cursor of the previous answer; absent: from the
                            start */
 
@@ -162,7 +182,7 @@ struct store_request {
     struct store_payload *payloads; /* COMMIT, ROWS: to store if absent; PAYLOADS: digests in, texts
                                        out */
     uint32_t payload_count;
-    struct store_ready *ready; /* result of READY */
+    struct store_ready *ready; /* results of READY, OVERDUE */
     uint32_t ready_count;
     struct store_template *templates; /* TEMPLATE_PUT: 1; result of TEMPLATES */
     uint32_t template_count;
@@ -171,8 +191,12 @@ struct store_request {
     struct store_message
         *messages; /* MESSAGE_PUT; MESSAGE_DELETE (queue, id); result of MESSAGES */
     uint32_t message_count;
-    struct store_count *counts; /* result of COUNTS */
+    struct store_count *counts; /* result of COUNTS; of MATCHES (status, count); of OVERDUE: one */
     uint32_t count_count;
+    struct store_bucket *buckets; /* result of ACTIVITY, in order of time, without empty ones */
+    uint32_t bucket_count;
+    int64_t whole_from_ms; /* result of ACTIVITY: what was before is not all in it; 0: all is */
+    bool is_more;          /* result of MATCHES and OVERDUE: there are more than the counted ones */
     struct store_key *keys; /* KEY_PUT: 1; result of KEYS, in order of id */
     uint32_t key_count;
     struct store_node *nodes; /* NODE_PUT: 1 (id, info, folded_pos); its result: all, in order of
@@ -193,6 +217,12 @@ struct store_request {
 struct store_count { /* in order of template, version, status */
     struct slice template, status;
     int64_t version;
+    uint64_t count;
+};
+
+struct store_bucket { /* [at_ms, at_ms + width_ms) */
+    int64_t at_ms;
+    struct slice status; /* that ended ones have now; absent: those that began */
     uint64_t count;
 };
 
@@ -246,6 +276,10 @@ struct store { /* the first member of every driver's struct */
     const struct store_ops *ops;
 };
 
-#define STORE_INBOX "@inbox" /* the queue name of inbox entries among ready ones */
+/* Queue names of ready entries that are no messages. Of the latter two `at_ms` is when somebody
+ * should look. */
+#define STORE_INBOX "@inbox"       /* waits for a person */
+#define STORE_LATE "@late"         /* a person's task that has a due time */
+#define STORE_RETRYING "@retrying" /* a task that failed and is tried again */
 
 #endif

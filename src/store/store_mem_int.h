@@ -61,6 +61,10 @@ enum err mem_read_templates(struct store_mem *s, struct store_request *r) MUST_U
 enum err mem_read_queues(struct store_mem *s, struct store_request *r) MUST_USE;
 enum err mem_read_messages(struct store_mem *s, struct store_request *r) MUST_USE;
 enum err mem_read_keys(struct store_mem *s, struct store_request *r) MUST_USE;
+enum err mem_read_matches(struct store_mem *s, struct store_request *r) MUST_USE;
+enum err mem_read_activity(struct store_mem *s, struct store_request *r) MUST_USE;
+enum err mem_read_overdue(struct store_mem *s, struct store_request *r) MUST_USE;
+bool mem_passes(const struct store_row *row, const struct store_filter *f);
 enum err mem_put_key(struct store_mem *s, struct store_request *r) MUST_USE;
 enum err mem_put_node(struct store_mem *s, struct store_request *r) MUST_USE;
 enum err mem_drop_node(struct store_mem *s, struct store_request *r) MUST_USE;

@@ -149,19 +149,6 @@ static enum err load(struct store_mem *s, struct store_request *r)
 
 /* --- rows --- */
 
-static bool passes(const struct store_row *row, const struct store_filter *f)
-{
-    return (f->template.at == NULL || slice_eq(f->template, row->template)) &&
-           (f->status.at == NULL || slice_eq(f->status, row->status)) &&
-           (f->stage.at == NULL || slice_eq(f->stage, row->stage)) &&
-           (f->key.at == NULL || slice_eq(f->key, row->key)) &&
-           (f->business_status.at == NULL || slice_eq(f->business_status, row->business_status)) &&
-           (f->version == 0 || f->version == row->version) &&
-           (f->since_ms == 0 || row->updated_at_ms >= f->since_ms) &&
-           (f->not_queue.at == NULL ||
-            (row->is_open && row->queue.at != NULL && !slice_eq(row->queue, f->not_queue)));
-}
-
 static int newest_first(const void *a, const void *b)
 {
     const struct mem_instance *x = *(const struct mem_instance *const *)a;
@@ -198,7 +185,7 @@ static enum err list(struct store_mem *s, struct store_request *r)
     }
     for (uint32_t i = 0; i < s->data.instance_count; i++) {
         const struct mem_instance *it = s->data.instances[i];
-        if (mem_is_row(it) && is_after(it, at_ms, n) && passes(it->row, &r->filter)) {
+        if (mem_is_row(it) && is_after(it, at_ms, n) && mem_passes(it->row, &r->filter)) {
             chosen[count++] = it;
         }
     }
@@ -394,6 +381,9 @@ static enum err (*const reads[STORE_OP_COUNT])(struct store_mem *, struct store_
     [STORE_FEED] = feed,
     [STORE_LIST] = list,
     [STORE_COUNTS] = counts,
+    [STORE_MATCHES] = mem_read_matches,
+    [STORE_ACTIVITY] = mem_read_activity,
+    [STORE_OVERDUE] = mem_read_overdue,
     [STORE_DUE] = due,
     [STORE_BEHIND] = behind,
     [STORE_READY] = mem_read_ready,
@@ -411,8 +401,12 @@ enum err mem_read(struct store_mem *s, struct store_request *r)
     r->rows = NULL;
     r->records = NULL;
     r->counts = NULL;
+    r->buckets = NULL;
     r->row_count = r->record_count = r->ready_count = r->template_count = 0;
     r->queue_count = r->message_count = r->count_count = r->key_count = 0;
+    r->bucket_count = 0;
+    r->whole_from_ms = 0;
+    r->is_more = false;
     r->next = r->value = SLICE_NONE;
     return reads[r->op](s, r);
 }

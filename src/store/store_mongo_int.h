@@ -153,6 +153,9 @@ enum err mongo_find_holder(struct lane *l, struct store_request *r,
 enum err mongo_put_payloads(struct lane *l, struct store_request *const *requests,
                             size_t count) MUST_USE;
 enum err mongo_list(struct lane *l, struct store_request *r) MUST_USE;
+enum err mongo_matches(struct lane *l, struct store_request *r) MUST_USE;
+enum err mongo_activity(struct lane *l, struct store_request *r) MUST_USE;
+enum err mongo_overdue(struct lane *l, struct store_request *r) MUST_USE;
 enum err mongo_ready(struct lane *l, struct store_request *r) MUST_USE;
 enum err mongo_counts(struct lane *l, struct store_request *r) MUST_USE;
 enum err mongo_templates(struct lane *l, struct store_request *r) MUST_USE;
@@ -160,6 +163,12 @@ enum err mongo_queues(struct lane *l, struct store_request *r) MUST_USE;
 enum err mongo_messages(struct lane *l, struct store_request *r) MUST_USE;
 enum err mongo_keys(struct lane *l, struct store_request *r) MUST_USE;
 enum err mongo_nodes(struct lane *l, struct store_request *r) MUST_USE;
+void mongo_put_filter(bson_t *b, struct arena *a, const struct store_filter *f);
+/* An element of the unwound `ready` of a row. */
+struct store_ready mongo_ready_entry(const bson_t *row, const bson_t *entry, struct arena *a);
+/* A pipeline over `instances`; like mongo_find. */
+enum err mongo_aggregate(struct lane *l, const bson_t *pipeline,
+                         bool (*take)(void *context, const bson_t *b), void *context) MUST_USE;
 /* A question and its walk: each document goes to `take` until that says false. */
 struct find {
     enum collection in;

@@ -39,21 +39,63 @@ static void put_after(bson_t *filter, int64_t at_ms, struct slice id)
     bson_append_array_end(filter, &list);
 }
 
-static void put_filter(bson_t *b, const struct store_filter *f)
+static void put_any(bson_t *b, const char *name, const struct store_any *any)
+{
+    bson_t in, list;
+    char key[16];
+    if (any->count == 1)
+        put_text(b, name, any->texts[0]);
+    if (any->count < 2)
+        return;
+    bson_append_document_begin(b, name, -1, &in);
+    bson_append_array_begin(&in, "$in", -1, &list);
+    for (uint32_t k = 0; k < any->count; k++) {
+        (void)snprintf(key, sizeof key, "%u", (unsigned)k);
+        put_text(&list, key, any->texts[k]);
+    }
+    bson_append_array_end(&in, &list);
+    bson_append_document_end(b, &in);
+}
+
+static void put_times(bson_t *b, const char *name, int64_t since_ms, int64_t until_ms)
 {
     bson_t range;
-    put_text(b, "template", f->template);
-    put_text(b, "status", f->status);
-    put_text(b, "stage", f->stage);
+    if (since_ms == 0 && until_ms == 0)
+        return;
+    bson_append_document_begin(b, name, -1, &range);
+    if (since_ms != 0)
+        bson_append_date_time(&range, "$gte", -1, since_ms);
+    if (until_ms != 0)
+        bson_append_date_time(&range, "$lt", -1, until_ms);
+    bson_append_document_end(b, &range);
+}
+
+static void put_prefix(bson_t *b, struct arena *a, struct slice prefix)
+{
+    struct text end = text_new(a, prefix.len + 8);
+    bson_t range;
+    text_put(&end, prefix);
+    text_put_c(&end, "\xf4\x8f\xbf\xbf"); /* the last character there is */
+    bson_append_document_begin(b, "key", -1, &range);
+    put_text(&range, "$gte", prefix);
+    put_text(&range, "$lt", text_slice(&end));
+    bson_append_document_end(b, &range);
+}
+
+void mongo_put_filter(bson_t *b, struct arena *a, const struct store_filter *f)
+{
+    bson_t range;
+    put_any(b, "template", &f->template);
+    put_any(b, "status", &f->status);
+    put_any(b, "stage", &f->stage);
+    put_any(b, "business_status", &f->business_status);
     put_text(b, "key", f->key);
-    put_text(b, "business_status", f->business_status);
+    if (f->key_prefix.at != NULL)
+        put_prefix(b, a, f->key_prefix);
     if (f->version != 0)
         bson_append_int64(b, "version", -1, f->version);
-    if (f->since_ms != 0) {
-        bson_append_document_begin(b, "updated_at", -1, &range);
-        bson_append_date_time(&range, "$gte", -1, f->since_ms);
-        bson_append_document_end(b, &range);
-    }
+    put_times(b, "updated_at", f->since_ms, f->until_ms);
+    put_times(b, "started_at", f->started_since_ms, f->started_until_ms);
     if (f->not_queue.at != NULL) {
         bson_append_bool(b, "is_open", -1, true);
         bson_append_document_begin(b, "queue", -1, &range);
@@ -95,7 +137,7 @@ enum err mongo_list(struct lane *l, struct store_request *r)
                             "pending", BCON_INT32(0), "}");
     if (r->limit != 0)
         bson_append_int64(opts, "limit", -1, (int64_t)r->limit + 1);
-    put_filter(&filter, &r->filter);
+    mongo_put_filter(&filter, r->arena, &r->filter);
     if (r->after.at != NULL)
         put_after(&filter, at_ms, id);
     r->err = ERR_NONE;
@@ -105,48 +147,26 @@ enum err mongo_list(struct lane *l, struct store_request *r)
     return err == ERR_NONE ? r->err : err;
 }
 
-/* --- counts and task messages: pipelines --- */
+/* --- task messages --- */
 
-static enum err aggregate(struct lane *l, const bson_t *pipeline,
-                          bool (*take)(void *context, const bson_t *b), void *context)
+enum err mongo_aggregate(struct lane *l, const bson_t *pipeline,
+                         bool (*take)(void *context, const bson_t *b), void *context)
 {
     mongoc_cursor_t *cursor = mongoc_collection_aggregate(l->collections[C_INSTANCES],
                                                           MONGOC_QUERY_NONE, pipeline, NULL, NULL);
     return mongo_walk(l, cursor, &(struct find){.take = take, .context = context});
 }
 
-static bool take_count(void *context, const bson_t *b)
+struct store_ready mongo_ready_entry(const bson_t *row, const bson_t *x, struct arena *a)
 {
-    struct store_request *r = context;
-    void *items = r->counts;
-    bson_t id;
-    struct store_count *c = grow_one(r->arena, &items, &r->count_count, sizeof *c);
-    r->counts = items;
-    if (!get_document(b, "_id", &id))
-        return true;
-    c->template = get_text(&id, r->arena, "template");
-    c->status = get_text(&id, r->arena, "status");
-    if (c->template.at == NULL)
-        c->template = SLICE("");
-    if (c->status.at == NULL)
-        c->status = SLICE("");
-    c->version = get_int(&id, "version");
-    c->count = (uint64_t)get_int(b, "count");
-    return true;
-}
-
-enum err mongo_counts(struct lane *l, struct store_request *r)
-{
-    bson_t *pipeline =
-        BCON_NEW("pipeline", "[", "{", "$match", "{", "rev", "{", "$gt", BCON_INT64(0), "}", "}",
-                 "}", "{", "$group", "{", "_id", "{", "template", BCON_UTF8("$template"), "version",
-                 BCON_UTF8("$version"), "status", BCON_UTF8("$status"), "}", "count", "{", "$sum",
-                 BCON_INT64(1), "}", "}", "}", "{", "$sort", "{", "_id.template", BCON_INT32(1),
-                 "_id.version", BCON_INT32(1), "_id.status", BCON_INT32(1), "}", "}", "]");
-    r->counts = NULL;
-    enum err err = aggregate(l, pipeline, take_count, r);
-    bson_destroy(pipeline);
-    return err;
+    return (struct store_ready){.queue = get_text(x, a, "queue"),
+                                .instance = get_text(row, a, "_id"),
+                                .task = get_text(x, a, "task"),
+                                .item = get_int(x, "item"),
+                                .at_ms = get_int(x, "at"),
+                                .generation = get_int(x, "generation"),
+                                .attempt = get_int(x, "attempt"),
+                                .visibility_ms = get_int(x, "visibility_ms")};
 }
 
 static bool take_ready(void *context, const bson_t *b)
@@ -162,14 +182,7 @@ static bool take_ready(void *context, const bson_t *b)
     }
     struct store_ready *out = grow_one(r->arena, &items, &r->ready_count, sizeof *out);
     r->ready = items;
-    *out = (struct store_ready){.queue = get_text(&x, r->arena, "queue"),
-                                .instance = get_text(b, r->arena, "_id"),
-                                .task = get_text(&x, r->arena, "task"),
-                                .item = get_int(&x, "item"),
-                                .at_ms = get_int(&x, "at"),
-                                .generation = get_int(&x, "generation"),
-                                .attempt = get_int(&x, "attempt"),
-                                .visibility_ms = get_int(&x, "visibility_ms")};
+    *out = mongo_ready_entry(b, &x, r->arena);
     return true;
 }
 
@@ -232,7 +245,7 @@ enum err mongo_ready(struct lane *l, struct store_request *r)
         BCON_INT32(1), "_id", BCON_INT32(1), "ready.task", BCON_INT32(1), "ready.item",
         BCON_INT32(1), "}", "}", "{", "$limit", BCON_INT64(limit), "}", "]");
     r->ready = NULL;
-    err = aggregate(l, pipeline, take_ready, r);
+    err = mongo_aggregate(l, pipeline, take_ready, r);
     bson_destroy(pipeline);
     bson_destroy(&match);
     bson_destroy(&rest);

@@ -431,6 +431,9 @@ static enum err (*const reads[STORE_OP_COUNT])(struct lane *, struct store_reque
     [STORE_MESSAGES] = mongo_messages,
     [STORE_KEYS] = mongo_keys,
     [STORE_EXPIRED] = expired,
+    [STORE_MATCHES] = mongo_matches,
+    [STORE_ACTIVITY] = mongo_activity,
+    [STORE_OVERDUE] = mongo_overdue,
 };
 
 /* Results start empty; PAYLOADS' are asked for by what the request brings. */
@@ -440,6 +443,9 @@ void mongo_clear_results(struct store_request *r)
     r->records = NULL;
     r->row_count = r->record_count = r->ready_count = r->template_count = 0;
     r->queue_count = r->message_count = r->count_count = r->key_count = 0;
+    r->bucket_count = 0;
+    r->whole_from_ms = 0;
+    r->is_more = false;
     r->folded_pos = 0;
     r->next = r->value = SLICE_NONE;
 }

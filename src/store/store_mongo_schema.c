@@ -26,7 +26,7 @@ static const struct index indexes[] = {
      "{\"partialFilterExpression\": {\"key\": {\"$exists\": true}}}"},
     {C_INSTANCES, "instances_by_wake", "{\"wake_at\": 1}",
      "{\"partialFilterExpression\": {\"wake_at\": {\"$exists\": true}}}"},
-    {C_INSTANCES, "instances_by_end", "{\"ended_at\": 1}",
+    {C_INSTANCES, "instances_by_outcome", "{\"ended_at\": 1, \"status\": 1}",
      "{\"partialFilterExpression\": {\"ended_at\": {\"$exists\": true}}}"},
     {C_INSTANCES, "instances_by_queue", "{\"queue\": 1}",
      "{\"partialFilterExpression\": {\"is_open\": true}}"},

@@ -5,6 +5,7 @@
 
 #include "store/store_sqlite.h"
 
+#include "base/text.h"
 #include "base/time.h"
 
 #include <pthread.h>
@@ -65,6 +66,11 @@ enum sql {
     SQL_MESSAGES,
     SQL_KEYS,
     SQL_EXPIRED,
+    SQL_BEGAN,
+    SQL_ENDED,
+    SQL_OVERDUE,
+    SQL_OVERDUE_COUNT,
+    SQL_KEYS_BETWEEN,
     SQL_COUNT
 };
 
@@ -144,8 +150,25 @@ void lane_settle(struct lane *l);
 void lane_close(struct lane *l);
 enum err sqlite_err(sqlite3 *db, int rc);
 
+/* --- store_sqlite_filter.c: instances by filter --- */
+struct filter_value { /* of a parameter: a text, or where that is absent a number */
+    struct slice text;
+    int64_t number;
+};
+struct filter_sql {
+    struct arena *arena;
+    const char *columns; /* in: what is asked of each; behind them comes whether it matches */
+    int64_t at_ms, n;    /* in: only what comes after this place */
+    struct text text;    /* out: SELECTs without their order */
+    bool is_by_key;      /* out: there is one SELECT, along the keys */
+    struct filter_value *bound;
+    uint32_t bound_count, bound_max;
+};
+void filter_write(struct lane *l, struct filter_sql *x, const struct store_filter *f);
+void filter_bind(struct query *q, const struct filter_sql *x);
+
 /* --- store_sqlite_write.c, store_sqlite_put.c, store_sqlite_read.c, store_sqlite_list.c,
- * store_sqlite_backup.c --- */
+ * store_sqlite_count.c, store_sqlite_backup.c --- */
 /* Sets `err` in each request of the batch; what succeeded is durable. Writer's thread. */
 void write_batch(struct store_sqlite *s, struct list *batch);
 /* Copies the WAL into the database when it has grown enough. Writer's thread. */
@@ -161,7 +184,11 @@ enum err put_meta(struct lane *l, struct store_request *r);
 enum err put_key(struct lane *l, struct store_request *r);
 void read_request(struct lane *l, struct store_request *r);
 enum err read_list(struct lane *l, struct store_request *r);
+enum err read_matches(struct lane *l, struct store_request *r);
+enum err read_activity(struct lane *l, struct store_request *r);
+enum err read_overdue(struct lane *l, struct store_request *r);
 enum err read_ready(struct lane *l, struct store_request *r);
+void read_ready_entry(const struct query *q, struct arena *a, struct store_ready *item);
 enum err read_messages(struct lane *l, struct store_request *r);
 enum err read_row(const struct query *q, struct arena *a, struct store_row *row);
 void backup_request(struct lane *l, struct store_request *r);

@@ -10,8 +10,6 @@
 
 #include "base/text.h"
 
-#define LIST_SQL_BYTES_MAX 2048
-
 static int64_t limit_and_one(const struct store_request *r)
 {
     return r->limit == 0 ? -1 : (int64_t)r->limit + 1;
@@ -19,94 +17,77 @@ static int64_t limit_and_one(const struct store_request *r)
 
 /* --- instances: started_at_ms:n, newest first --- */
 
-struct condition { /* a filter that is asked for */
-    const char *sql;
-    struct slice text;
-};
+#define LIST_COLUMNS                                                                               \
+    "n, id, template, version, key, status, stage, business_status, started_at_ms, "               \
+    "updated_at_ms, wake_at_ms, is_open, shares_key, rev, queue"
+#define COLUMN_STARTED 8
+#define COLUMN_MATCHES 15
 
-#define CONDITIONS 6
-
-static void conditions_of(const struct store_filter *f, struct condition out[CONDITIONS])
+static struct slice place_of(struct arena *a, int64_t at_ms, int64_t n)
 {
-    out[0] = (struct condition){" AND template = ?", f->template};
-    out[1] = (struct condition){" AND status = ?", f->status};
-    out[2] = (struct condition){" AND key = ?", f->key};
-    out[3] = (struct condition){" AND stage = ?", f->stage};
-    out[4] = (struct condition){" AND business_status = ?", f->business_status};
-    out[5] = (struct condition){" AND is_open AND queue <> ?", f->not_queue};
+    struct text t = text_new(a, TIME_TEXT_BYTES * 2);
+
+    text_printf(&t, "%lld:%lld", (long long)at_ms, (long long)n);
+    return text_slice(&t);
 }
 
-static char *list_sql(const struct store_request *r, const struct condition *conditions)
+/* Walks until the page is full and another one is there, or too many do not match. */
+static enum err walk_list(struct query *q, struct store_request *r)
 {
-    struct text t = text_new(r->arena, LIST_SQL_BYTES_MAX);
+    void *rows = NULL;
+    enum err err = ERR_NONE;
+    int64_t at_ms = 0, n = 0; /* the last one looked at, once the page is full the last given */
+    uint32_t passed = 0;
 
-    text_put_c(&t, "SELECT n, id, template, version, key, status, stage, business_status, "
-                   "started_at_ms, updated_at_ms, wake_at_ms, is_open, shares_key, rev, queue "
-                   "FROM instances WHERE (started_at_ms, n) < (?, ?)");
-    for (int i = 0; i < CONDITIONS; i++) {
-        if (conditions[i].text.at != NULL) {
-            text_put_c(&t, conditions[i].sql);
+    while (err == ERR_NONE && query_next(q)) {
+        bool is_full = r->limit != 0 && r->row_count == r->limit;
+        bool is_match = query_get_int(q, COLUMN_MATCHES) != 0;
+        if ((is_full && is_match) || (r->look_max != 0 && passed == r->look_max)) {
+            r->next = place_of(r->arena, at_ms, n);
+            break;
+        }
+        if (!is_full) {
+            at_ms = query_get_int(q, COLUMN_STARTED);
+            n = query_get_int(q, 0);
+        }
+        passed += !is_match;
+        if (is_match) {
+            struct store_row *row = grow_one(r->arena, &rows, &r->row_count, sizeof(*row));
+            err = read_row(q, r->arena, row);
         }
     }
-    if (r->filter.version != 0) {
-        text_put_c(&t, " AND version = ?");
-    }
-    if (r->filter.since_ms != 0) {
-        text_put_c(&t, " AND updated_at_ms >= ?");
-    }
-    text_put_c(&t, " ORDER BY started_at_ms DESC, n DESC LIMIT ?");
-    return text_c(&t);
-}
-
-static void bind_list(struct query *q, const struct store_request *r,
-                      const struct condition *conditions)
-{
-    for (int i = 0; i < CONDITIONS; i++) {
-        if (conditions[i].text.at != NULL) {
-            query_text(q, conditions[i].text);
-        }
-    }
-    if (r->filter.version != 0) {
-        query_int(q, r->filter.version);
-    }
-    if (r->filter.since_ms != 0) {
-        query_int(q, r->filter.since_ms);
-    }
-    query_int(q, limit_and_one(r));
+    r->rows = rows;
+    return err != ERR_NONE ? err : query_err(q);
 }
 
 enum err read_list(struct lane *l, struct store_request *r)
 {
-    struct condition conditions[CONDITIONS];
-    int64_t at_ms, n;
-    void *rows = NULL;
-    enum err err = cursor_read_list(r->after, &at_ms, &n);
+    struct filter_sql sql = {.arena = r->arena, .columns = LIST_COLUMNS};
+    enum err err = cursor_read_list(r->after, &sql.at_ms, &sql.n);
 
     if (err != ERR_NONE) {
         return err;
     }
-    conditions_of(&r->filter, conditions);
-    struct query q = query_of_text(l, list_sql(r, conditions));
-    query_int(&q, at_ms);
-    query_int(&q, n);
-    bind_list(&q, r, conditions);
-    while (err == ERR_NONE && query_next(&q)) {
-        if (r->limit != 0 && r->row_count == r->limit) {
-            struct text t = text_new(r->arena, TIME_TEXT_BYTES * 2);
-            text_printf(&t, "%lld:%lld", (long long)at_ms, (long long)n);
-            r->next = text_slice(&t);
-            break;
-        }
-        struct store_row *row = grow_one(r->arena, &rows, &r->row_count, sizeof(*row));
-        err = read_row(&q, r->arena, row);
-        at_ms = row->started_at_ms;
-        n = query_get_int(&q, 0);
-    }
-    r->rows = rows;
-    return err != ERR_NONE ? err : query_err(&q);
+    filter_write(l, &sql, &r->filter);
+    text_put_c(&sql.text, " ORDER BY started_at_ms DESC, n DESC");
+    struct query q = query_of_text(l, text_c(&sql.text));
+    filter_bind(&q, &sql);
+    return walk_list(&q, r);
 }
 
 /* --- task messages --- */
+
+void read_ready_entry(const struct query *q, struct arena *a, struct store_ready *item)
+{
+    item->queue = query_copy(q, a, 0);
+    item->at_ms = query_get_int(q, 1);
+    item->instance = query_copy(q, a, 2);
+    item->task = query_copy(q, a, 3);
+    item->item = query_get_int(q, 4);
+    item->generation = query_get_int(q, 5);
+    item->attempt = query_get_int(q, 6);
+    item->visibility_ms = query_get_int(q, 7);
+}
 
 enum err read_ready(struct lane *l, struct store_request *r)
 {
@@ -130,14 +111,7 @@ enum err read_ready(struct lane *l, struct store_request *r)
             break;
         }
         struct store_ready *item = grow_one(r->arena, &items, &r->ready_count, sizeof(*item));
-        item->queue = query_copy(&q, r->arena, 0);
-        item->at_ms = query_get_int(&q, 1);
-        item->instance = query_copy(&q, r->arena, 2);
-        item->task = query_copy(&q, r->arena, 3);
-        item->item = query_get_int(&q, 4);
-        item->generation = query_get_int(&q, 5);
-        item->attempt = query_get_int(&q, 6);
-        item->visibility_ms = query_get_int(&q, 7);
+        read_ready_entry(&q, r->arena, item);
         last = *item;
     }
     r->ready = items;

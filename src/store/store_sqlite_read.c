@@ -329,14 +329,24 @@ static enum err expired(struct lane *l, struct store_request *r)
 }
 
 static enum err (*const reads[STORE_OP_COUNT])(struct lane *, struct store_request *) = {
-    [STORE_LOAD] = load,        [STORE_PAYLOADS] = payloads,
-    [STORE_RECORDS] = records,  [STORE_FEED] = feed,
-    [STORE_LIST] = read_list,   [STORE_COUNTS] = counts,
-    [STORE_DUE] = due,          [STORE_BEHIND] = behind,
-    [STORE_READY] = read_ready, [STORE_TEMPLATES] = templates,
-    [STORE_QUEUES] = queues,    [STORE_MESSAGES] = read_messages,
-    [STORE_META] = meta,        [STORE_KEYS] = keys,
+    [STORE_LOAD] = load,
+    [STORE_PAYLOADS] = payloads,
+    [STORE_RECORDS] = records,
+    [STORE_FEED] = feed,
+    [STORE_LIST] = read_list,
+    [STORE_COUNTS] = counts,
+    [STORE_DUE] = due,
+    [STORE_BEHIND] = behind,
+    [STORE_READY] = read_ready,
+    [STORE_TEMPLATES] = templates,
+    [STORE_QUEUES] = queues,
+    [STORE_MESSAGES] = read_messages,
+    [STORE_META] = meta,
+    [STORE_KEYS] = keys,
     [STORE_EXPIRED] = expired,
+    [STORE_MATCHES] = read_matches,
+    [STORE_ACTIVITY] = read_activity,
+    [STORE_OVERDUE] = read_overdue,
 };
 
 /* Results start empty; PAYLOADS' are asked for by what the request brings. */
@@ -346,6 +356,9 @@ static void clear_results(struct store_request *r)
     r->records = NULL;
     r->row_count = r->record_count = r->ready_count = r->template_count = 0;
     r->queue_count = r->message_count = r->count_count = r->key_count = 0;
+    r->bucket_count = 0;
+    r->whole_from_ms = 0;
+    r->is_more = false;
     r->next = r->value = SLICE_NONE;
 }
 

@@ -101,6 +101,21 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_KEYS] = "SELECT id, body FROM keys ORDER BY id",
     [SQL_EXPIRED] = "SELECT id FROM instances WHERE NOT is_open AND updated_at_ms < ? "
                     "ORDER BY updated_at_ms, n LIMIT ?",
+    /* Along an index alone, the newest so many; a time of each bucket stands for it. */
+    [SQL_BEGAN] = "SELECT 0, NULL, count(*), min(at) FROM (SELECT started_at_ms AS at FROM "
+                  "instances WHERE started_at_ms >= ? ORDER BY started_at_ms DESC LIMIT ?) "
+                  "GROUP BY (at - ?) / ?",
+    [SQL_ENDED] = "SELECT 0, status, count(*), min(at) FROM (SELECT updated_at_ms AS at, status "
+                  "FROM instances INDEXED BY instances_by_end WHERE NOT is_open AND "
+                  "updated_at_ms >= ? ORDER BY updated_at_ms DESC LIMIT ?) "
+                  "GROUP BY (at - ?) / ?, status",
+    [SQL_OVERDUE] =
+        "SELECT queue, at_ms, instance, task, item, generation, attempt, visibility_ms FROM ready "
+        "WHERE queue = ? AND at_ms <= ? ORDER BY at_ms, instance, task, item LIMIT ?",
+    [SQL_OVERDUE_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM ready WHERE queue = ? "
+                          "AND at_ms <= ? LIMIT ?)",
+    [SQL_KEYS_BETWEEN] = "SELECT count(*) FROM (SELECT 1 FROM instances WHERE key >= ? "
+                         "AND key < ? || char(1114111) LIMIT ?)",
 };
 
 /* What an error of SQLite means to the one who asked. The full disk has many faces: a quota and a

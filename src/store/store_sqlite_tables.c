@@ -132,7 +132,8 @@ const char *const schema_steps[STORE_SQLITE_FORMAT] = {
     " name TEXT PRIMARY KEY,"
     " value TEXT) WITHOUT ROWID;",
 
-    /* 2: the numbers are by version as well. */
+    /* 2: the numbers are by version as well; instances of a template by their status; how those
+     * that ended did. */
     "DROP TRIGGER instances_added;"
     "DROP TRIGGER instances_moved;"
     "DROP TRIGGER instances_removed;"
@@ -162,6 +163,11 @@ const char *const schema_steps[STORE_SQLITE_FORMAT] = {
     "CREATE TRIGGER instances_removed AFTER DELETE ON instances BEGIN"
     " UPDATE counts SET count = count - 1 WHERE template = coalesce(old.template, '')"
     "  AND version = old.version AND status = coalesce(old.status, '');"
-    "END;",
+    "END;"
+    "DROP INDEX instances_by_template;"
+    "CREATE INDEX instances_by_template ON instances (template, status, started_at_ms);"
+    "DROP INDEX instances_by_end;"
+    "CREATE INDEX instances_by_end ON instances (updated_at_ms, status, is_open)"
+    " WHERE NOT is_open;",
 };
 /* clang-format on */

@@ -71,7 +71,8 @@ TEST(memory_that_is_short_anywhere_loses_nothing)
         arena_fail_after(place);
         live();
         arena_fail_after(0);
-        struct flow_query q = {.what = FLOW_LIST, .filter.status = SLICE("COMPLETED")};
+        struct flow_query q = {.what = FLOW_LIST,
+                               .filter.status = {(const struct slice[]){SLICE("COMPLETED")}, 1}};
         CHECK(yyjson_arr_size(json_get(rig_read(q), "instances")) == 1);
         bool is_ok = false;
         yyjson_val *verified = rig_read((struct flow_query){.what = FLOW_VERIFY});

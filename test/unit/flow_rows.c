@@ -28,7 +28,8 @@ TEST(a_list_shows_what_was_answered_before_it)
     rig_open();
     (void)rig_start("pair", "K");
     CHECK(rig_complete("a")->verdict == VERDICT_APPLIED);
-    struct flow_query q = {.what = FLOW_LIST, .filter.business_status = SLICE("A DONE")};
+    struct flow_query q = {.what = FLOW_LIST,
+                           .filter.business_status = {(const struct slice[]){SLICE("A DONE")}, 1}};
     CHECK_INT(count_of(q), 1);
     CHECK_INT(rig.rows, 1);
     rig_close();
@@ -144,7 +145,8 @@ TEST(a_flush_never_writes_an_older_row_over_a_newer_one)
     rig_run();
     rig.is_held = false;
     rig_wait(10 * ROW_FLUSH_MS);
-    struct flow_query q = {.what = FLOW_LIST, .filter.status = SLICE("CANCELLED")};
+    struct flow_query q = {.what = FLOW_LIST,
+                           .filter.status = {(const struct slice[]){SLICE("CANCELLED")}, 1}};
     CHECK_INT(count_of(q), 1);
     (void)rig_start("pair", "K");
     rig_close();
@@ -157,7 +159,8 @@ TEST(a_failed_write_of_rows_is_made_good)
     CHECK(rig_complete("a")->verdict == VERDICT_APPLIED);
     rig.fail_with = ERR_DISK_FULL;
     rig.fail_count = 1;
-    struct flow_query q = {.what = FLOW_LIST, .filter.business_status = SLICE("A DONE")};
+    struct flow_query q = {.what = FLOW_LIST,
+                           .filter.business_status = {(const struct slice[]){SLICE("A DONE")}, 1}};
     CHECK(rig_read_err(q) == ERR_DISK_FULL);
     rig_wait(2000);
     CHECK_INT(count_of(q), 1);

@@ -502,4 +502,111 @@ def drain():
     equal("and ends with 0", s.stop(None), 0)
 
 
-run(templates, second_names, kept, life, control, pages, events, waiting, queues, letters, metrics_and_files, backup, restart, drain)
+OVEN = """
+name: oven
+key: ${ .input.order }
+stages:
+  - name: bake
+    tasks:
+      - {name: bake, queue: oven_queue, retry: {max_attempts: 6, delay: 1ms, backoff: 1}}
+  - name: check
+    tasks:
+      - {name: taste, human: {group: cooks, due: 1s}}
+"""
+
+
+def statuses(s, **filters):
+    query = "&".join(f"{k}={v}" for k, v in filters.items())
+    return sorted((i["key"], i["status"]) for i in
+                  s.get(f"/v1/instances?{query}").json["instances"])
+
+
+def filters():
+    with Server() as s:
+        s.apply(FOOD)
+        s.apply(OVEN)
+        ids = [start(s, f"A-{n}").json["instance"] for n in range(3)]
+        s.post("/v1/instances", {"template": "oven", "key": "B,1", "input": {"order": "B,1"}})
+        s.post(f"/v1/instances/{ids[0]}/pause", {})
+        s.post(f"/v1/instances/{ids[1]}/cancel", {})
+        equal("a filter takes several values", statuses(s, status="PAUSED,CANCELLED"),
+              [("A-0", "PAUSED"), ("A-1", "CANCELLED")])
+        equal("each in its place", statuses(s, status="PAUSED,RUNNING", template="oven,food,food"),
+              [("A-0", "PAUSED"), ("A-2", "RUNNING"), ("B,1", "RUNNING")])
+        equal("the beginning of a key", [k for k, _ in statuses(s, key="A*")], ["A-0", "A-1", "A-2"])
+        equal("a comma of a key is written so", statuses(s, key="B%5C%2C1"), [("B,1", "RUNNING")])
+        equal("without it there are two keys", s.get("/v1/instances?key=B,1").code, "invalid")
+        equal("a star alone is any key", len(statuses(s, key="*")), 4)
+        began = show(s, ids[2])["started_at"]
+        equal("times of the start", [k for k, _ in statuses(s, started_until=began, template="food")],
+              ["A-0", "A-1"])
+        equal("one misspelt status is an error", s.get("/v1/instances?status=PAUSED,PAUZED").code,
+              "invalid")
+        many = ",".join(f"t{n}" for n in range(17))
+        equal("too many values are refused", s.get(f"/v1/instances?template={many}").code, "invalid")
+        equal("16 are not", s.get(f"/v1/instances?template={many[:-4]}").status, 200)
+        equal("the count says the same", s.get("/v1/instances/count?template=food").json,
+              {"count": 3, "more": False,
+               "by_status": {"CANCELLED": 1, "PAUSED": 1, "RUNNING": 1}})
+        equal("with any filter", s.get("/v1/instances/count?key=A*&status=RUNNING,PAUSED").json["count"],
+              2)
+        equal("a count has no pages", s.get("/v1/instances/count?limit=1").code, "invalid")
+
+
+def attention():
+    s = Server()
+    s.is_own = False
+    s.apply(OVEN)
+    for order in ("O-1", "O-2", "O-3"):
+        s.post("/v1/instances", {"template": "oven", "key": order, "input": {"order": order}})
+    failed = {"O-1": 0, "O-2": 0, "O-3": 0}
+    while min(failed.values()) < 5:
+        for message in take(s, "oven_queue", wait_seconds=1, max=1):
+            order = message["key"]
+            failed[order] += 1
+            if order == "O-2":
+                failed[order] = 5
+                s.post("/v1/tasks/complete", {"token": message["token"]})
+            else:
+                s.post("/v1/tasks/fail", {"token": message["token"], "error": "Cold",
+                                          "message": "no gas"})
+            poll(lambda: failed[order] == 5 or s.get("/v1/queues/oven_queue/peek").json["messages"])
+    retrying = s.get("/v1/attention").json
+    equal("what fails again and again is told", [(i["kind"], i["key"], i["task"], i["tries"])
+          for i in retrying["items"] if i["kind"] == "retrying"],
+          [("retrying", "O-1", "bake", 5), ("retrying", "O-3", "bake", 5)])
+    equal("with its reason", retrying["items"][0]["reason"],
+          "bake failed 5 of 6 times and is tried again: Cold: no gas")
+    for order in ("O-1", "O-3"):
+        message = poll(lambda: take(s, "oven_queue", wait_seconds=1, max=1))[0]
+        equal("they come in turn", message["key"], order)
+        s.post("/v1/tasks/fail", {"token": message["token"], "error": "Cold"})
+    look = poll(lambda: (lambda a: a if a["overdue"]["count"] == 1 else None)(
+        s.get("/v1/attention").json))
+    equal("what failed is counted, what is overdue too",
+          [look[k]["count"] for k in ("failed", "overdue", "retrying")], [2, 1, 0])
+    equal("the newest failure comes first", [(i["kind"], i["key"], i["task"]) for i in look["items"]],
+          [("failed", "O-3", "bake"), ("failed", "O-1", "bake"), ("overdue", "O-2", "taste")])
+    equal("each says why", [i["reason"] for i in look["items"][1:]],
+          ["bake failed for good in attempt 6 of 6: Cold", "taste is overdue; it waits for cooks"])
+    equal("a limit is for each kind",
+          [i["kind"] for i in s.get("/v1/attention?limit=1").json["items"]], ["failed", "overdue"])
+    seen = s.get("/v1/activity").json
+    equal("an hour has its minutes", (len(seen["buckets"]), seen["bucket_seconds"],
+                                      seen["whole_from"]), (60, 60, None))
+    day = s.get("/v1/activity?window=1d").json
+    equal("a day its quarters of an hour", (len(day["buckets"]), day["bucket_seconds"]), (96, 900))
+    for window in (seen, day):
+        sums = [sum(b[k] for b in window["buckets"])
+                for k in ("started", "failed", "completed", "cancelled")]
+        equal("they count what began and ended", sums, [3, 2, 0, 0])
+    equal("no other window is known", s.get("/v1/activity?window=1w").code, "invalid")
+    s.kill()
+    with Server(data=s.folder) as t:
+        t.is_own = True
+        equal("all is the same after a kill",
+              [t.get("/v1/attention").json["items"], t.get("/v1/activity?window=1d").json["buckets"]],
+              [look["items"], day["buckets"]])
+
+
+run(templates, second_names, kept, life, control, pages, filters, attention, events, waiting, queues, letters, metrics_and_files, backup, restart, drain)
