@@ -40,7 +40,7 @@ void rest_index(struct rest *x, struct http_request *r, const struct slice *args
 void rest_stats(struct rest *x, struct http_request *r, const struct slice *args)
 {
     (void)args;
-    struct flow_query q = {.what = FLOW_STATS};
+    struct flow_query q = {.what = FLOW_STATS, .id = http_query(r, "template")};
     rest_read(x, r, &q);
 }
 

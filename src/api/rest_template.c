@@ -20,12 +20,12 @@ static void write_digest(struct http_request *r, struct json_out *o, const struc
 
 static void write_applied(struct rest *x, struct json_out *o, const struct template *t)
 {
-    int64_t at_ms = 0;
-    struct slice by = SLICE_NONE;
-    if (!flow_template_applied(x->flow, t, &at_ms, &by))
+    struct flow_application a;
+    if (!flow_template_applied(x->flow, t, &a))
         return;
-    json_put_time(o, "applied_at", at_ms);
-    json_put_string(o, "applied_by", by);
+    json_put_time(o, "applied_at", a.at_ms);
+    json_put_string(o, "applied_by", a.by);
+    json_put_string(o, "note", a.note);
 }
 
 /* --- apply and validate ----------------------------------------------------------------------- */
@@ -86,7 +86,7 @@ static void reply_applied(void *context)
         return;
     }
     if (a->err != ERR_NONE) {
-        http_reply_error(r, a->err, SLICE_NONE, SLICE_NONE);
+        http_reply_error(r, a->err, slice_of(a->why), SLICE_NONE);
         return;
     }
     struct json_out o = json_out_new(http_arena(r), TEMPLATE_ANSWER_BYTES_MAX);
@@ -117,21 +117,42 @@ static bool check_size(struct http_request *r)
 void rest_template_apply(struct rest *x, struct http_request *r, const struct slice *args)
 {
     (void)args;
-    struct flow_source source = {file_name(r), http_body(r), rest_actor(r)};
-    if (check_size(r))
+    struct flow_source source = {file_name(r), http_body(r), rest_actor(r), http_query(r, "note")};
+    if (source.note.len == 0)
+        source.note = SLICE_NONE;
+    if (source.note.len > REASON_BYTES_MAX)
+        rest_fail(r, ERR_TOO_LARGE, "a note has %d bytes at most", REASON_BYTES_MAX);
+    else if (check_size(r))
         flow_apply(x->flow, &source, take_applied, r);
+}
+
+/* What applying it would do, so that it can be shown before it is done. */
+static void write_forecast(struct http_request *r, struct json_out *o, const struct template *t,
+                           const struct flow_forecast *foreseen)
+{
+    const struct template *newest = foreseen->newest;
+    json_put_number(o, "version", (newest == NULL ? 0 : newest->version) + foreseen->created);
+    json_put_boolean(o, "created", foreseen->created);
+    if (newest == NULL)
+        return;
+    json_put_number(o, "newest", newest->version);
+    json_put_raw(o, "changes", template_diff(http_arena(r), newest, t));
 }
 
 void rest_template_validate(struct rest *x, struct http_request *r, const struct slice *args)
 {
-    (void)x;
     (void)args;
     struct template_report report = {0};
     struct template *t = NULL;
+    struct flow_forecast foreseen;
     if (!check_size(r))
         return;
     if (template_parse(http_arena(r), file_name(r), http_body(r), &report, &t) != ERR_NONE) {
         reply_report(r, &report);
+        return;
+    }
+    if (flow_foresee(x->flow, t, &foreseen) != ERR_NONE) {
+        http_reply_error(r, ERR_EXISTS, slice_of(foreseen.why), SLICE_NONE);
         return;
     }
     struct json_out o = json_out_new(http_arena(r), TEMPLATE_ANSWER_BYTES_MAX);
@@ -139,6 +160,7 @@ void rest_template_validate(struct rest *x, struct http_request *r, const struct
     json_put_boolean(&o, "valid", true);
     json_put_string(&o, "template", t->name);
     write_digest(r, &o, t);
+    write_forecast(r, &o, t, &foreseen);
     write_errors(&o, "warnings", &report, true);
     json_key(&o, "graph");
     json_raw(&o, layout_json(http_arena(r), t));

@@ -9,9 +9,9 @@ struct args {
     bool json, wait, follow, only, dry_run, once, fast, no_open, overdue;
     const char *key, *input, *event_id, *template, *status, *stage, *since, *limit, *at, *task,
         *reason, *until, *timers, *token, *output, *error, *message, *assignee, *group, *actor,
-        *event, *queue, *exec, *concurrency, *format, *data, *listen, *role, *name, *expires, *from,
-        *to;      /* NULL: not given */
-    char **words; /* what is no option */
+        *event, *queue, *exec, *concurrency, *format, *note, *data, *listen, *role, *name, *expires,
+        *from, *to; /* NULL: not given */
+    char **words;   /* what is no option */
     int word_count;
 };
 

@@ -10,12 +10,43 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* --- what changes --- */
+
+static void put_side(struct cli *c, const char *sign, enum tint tint, yyjson_val *value)
+{
+    if (value == NULL)
+        return;
+    term_printf(&c->out, tint, "    %s ", sign);
+    term_put(&c->out, tint, json_write(&c->arena, value));
+    term_end_line(&c->out);
+}
+
+static void say_changes(struct cli *c, yyjson_val *changes)
+{
+    yyjson_arr_iter it = yyjson_arr_iter_with(changes);
+    for (yyjson_val *change; (change = yyjson_arr_iter_next(&it)) != NULL;) {
+        struct slice what = json_get_text(change, "change");
+        bool is_added = slice_eq_text(what, "added"), is_removed = slice_eq_text(what, "removed");
+        enum tint tint = is_added ? TINT_GREEN : is_removed ? TINT_RED : TINT_YELLOW;
+        term_put_c(&c->out, tint, is_added ? "+ " : is_removed ? "- " : "~ ");
+        term_put(&c->out, TINT_BOLD, json_get_text(change, "path"));
+        term_end_line(&c->out);
+        put_side(c, "-", TINT_RED, json_get(change, "from"));
+        put_side(c, "+", TINT_GREEN, json_get(change, "to"));
+    }
+    if (yyjson_arr_size(changes) > 0)
+        return;
+    term_put_c(&c->out, TINT_DIM, "They say the same.");
+    term_end_line(&c->out);
+}
+
 /* --- apply and validate --- */
 
 static void say_applied(struct cli *c, yyjson_val *answer)
 {
     int64_t version = 0;
     bool is_new = false;
+    const char *what = c->args.dry_run ? " would come" : " is applied";
     (void)json_get_int(answer, "version", &version);
     (void)json_get_bool(answer, "created", &is_new);
     struct slice digest = json_get_text(answer, "digest");
@@ -23,10 +54,20 @@ static void say_applied(struct cli *c, yyjson_val *answer)
     term_put_c(&c->out, is_new ? TINT_GREEN : TINT_DIM, is_new ? "✔ " : "= ");
     term_put(&c->out, TINT_BOLD, json_get_text(answer, "template"));
     term_printf(&c->out, TINT_BOLD, " v%" PRId64, version);
-    term_put_c(&c->out, TINT_NONE, is_new ? " is applied" : " has this content already");
+    term_put_c(&c->out, TINT_NONE, is_new ? what : " has this content already");
     term_put_c(&c->out, TINT_DIM, "  ");
     term_put(&c->out, TINT_DIM, digest);
     term_end_line(&c->out);
+    if (is_new && json_get(answer, "changes") != NULL)
+        say_changes(c, json_get(answer, "changes"));
+}
+
+/* With --dry-run the server says what it would do. */
+static const char *apply_path(struct cli *c, const char *file)
+{
+    const char *path = c->args.dry_run ? "/v1/templates/validate" : "/v1/templates";
+    path = cli_query(c, path, "file", file);
+    return c->args.dry_run ? path : cli_query(c, path, "note", c->args.note);
 }
 
 static int apply_file(struct cli *c, const char *file)
@@ -35,10 +76,8 @@ static int apply_file(struct cli *c, const char *file)
     yyjson_val *answer = NULL;
     if (cli_read_file(c, file, &source) != ERR_NONE)
         return EXIT_REFUSED;
-    struct client_request r = {.method = "POST",
-                               .path = cli_query(c, "/v1/templates", "file", file),
-                               .body = source,
-                               .type = "application/yaml"};
+    struct client_request r = {
+        .method = "POST", .path = apply_path(c, file), .body = source, .type = "application/yaml"};
     int exit = cli_send_quiet(c, &r, &answer);
     if (exit == EXIT_REFUSED && (c->args.json || json_get(answer, "errors") == NULL))
         return cli_say_error(c, answer);
@@ -161,40 +200,16 @@ static int show(struct cli *c)
                 yyjson_arr_size(json_get(t, "versions")),
                 term_ago(view_time(t, "applied_at"), cli_now_ms(), text));
     term_put(&c->out, TINT_DIM, by);
+    if (json_get_text(t, "note").len > 0) {
+        term_put_c(&c->out, TINT_DIM, ": ");
+        term_put(&c->out, TINT_DIM, json_get_text(t, "note"));
+    }
     term_end_line(&c->out);
     template_file_put(c, source);
     return EXIT_OK;
 }
 
 /* --- diff --- */
-
-static void put_side(struct cli *c, const char *sign, enum tint tint, yyjson_val *value)
-{
-    if (value == NULL)
-        return;
-    term_printf(&c->out, tint, "    %s ", sign);
-    term_put(&c->out, tint, json_write(&c->arena, value));
-    term_end_line(&c->out);
-}
-
-static void say_changes(struct cli *c, yyjson_val *changes)
-{
-    yyjson_arr_iter it = yyjson_arr_iter_with(changes);
-    for (yyjson_val *change; (change = yyjson_arr_iter_next(&it)) != NULL;) {
-        struct slice what = json_get_text(change, "change");
-        bool is_added = slice_eq_text(what, "added"), is_removed = slice_eq_text(what, "removed");
-        enum tint tint = is_added ? TINT_GREEN : is_removed ? TINT_RED : TINT_YELLOW;
-        term_put_c(&c->out, tint, is_added ? "+ " : is_removed ? "- " : "~ ");
-        term_put(&c->out, TINT_BOLD, json_get_text(change, "path"));
-        term_end_line(&c->out);
-        put_side(c, "-", TINT_RED, json_get(change, "from"));
-        put_side(c, "+", TINT_GREEN, json_get(change, "to"));
-    }
-    if (yyjson_arr_size(changes) > 0)
-        return;
-    term_put_c(&c->out, TINT_DIM, "They say the same.");
-    term_end_line(&c->out);
-}
 
 static void put_version(struct json_out *o, const char *name, const struct template *t,
                         const char *word)
@@ -262,9 +277,12 @@ static int graph(struct cli *c)
 }
 
 static const struct verb verbs[] = {
-    {"apply", apply, "", 1, -1},       {"list", list, "", 0, 0},
-    {"show", show, "", 1, 1},          {"diff", diff, "", 2, 2},
-    {"validate", validate, "", 1, -1}, {"graph", graph, "format", 1, 1},
+    {"apply", apply, "note dry-run", 1, -1},
+    {"list", list, "", 0, 0},
+    {"show", show, "", 1, 1},
+    {"diff", diff, "", 2, 2},
+    {"validate", validate, "", 1, -1},
+    {"graph", graph, "format", 1, 1},
     {NULL, NULL, NULL, 0, 0},
 };
 
@@ -276,7 +294,8 @@ int cmd_template(int argc, char **argv)
 void cmd_template_help(void)
 {
     cli_help(verbs, "  swm template validate food-order.yaml       (needs no server)\n"
-                    "  swm template apply food-order.yaml\n"
+                    "  swm template apply food-order.yaml --note \"more time in the oven\"\n"
+                    "  swm template apply food-order.yaml --dry-run\n"
                     "  swm template diff food-order@1 food-order@2\n"
                     "  swm template graph food-order.yaml --format mermaid\n");
 }

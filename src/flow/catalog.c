@@ -16,6 +16,7 @@ struct apply {
     struct template *template;
     struct template_report report;
     enum err err;
+    const char *why;  /* ERR_EXISTS */
     bool is_checking; /* the catalogue was asked to be as new as the store */
     bool was_read;    /* the version came back from the store before the answer did */
     flow_apply_reply *reply;
@@ -42,15 +43,37 @@ const struct template *flow_template_next(const struct flow *f, size_t *cursor)
     return family == NULL ? NULL : family->versions[family->count - 1]->template;
 }
 
-bool flow_template_applied(const struct flow *f, const struct template *t, int64_t *at_ms,
-                           struct slice *by)
+bool flow_template_applied(const struct flow *f, const struct template *t,
+                           struct flow_application *out)
 {
     const struct family *family = find_family(f, t->name);
     if (family == NULL || t->version == 0 || t->version > family->count)
         return false;
-    *at_ms = family->versions[t->version - 1]->applied_at_ms;
-    *by = family->versions[t->version - 1]->applied_by;
+    const struct version *v = family->versions[t->version - 1];
+    *out = (struct flow_application){v->applied_at_ms, v->applied_by, v->note};
     return true;
+}
+
+static const char *alias_conflict(const struct flow *f, const struct template *t)
+{
+    const struct family *by_name = map_find(&f->aliases, t->name);
+    const struct family *by_alias = t->alias.len > 0 ? find_family(f, t->alias) : NULL;
+    if (by_name != NULL && !slice_eq(by_name->name, t->name))
+        return "the name is another template's component_name";
+    if (by_alias != NULL && !slice_eq(by_alias->name, t->name))
+        return "the component_name is another template's";
+    return NULL;
+}
+
+enum err flow_foresee(const struct flow *f, const struct template *t, struct flow_forecast *out)
+{
+    *out = (struct flow_forecast){.why = alias_conflict(f, t)};
+    if (out->why != NULL)
+        return ERR_EXISTS;
+    const struct family *family = map_find(&f->families, t->name);
+    out->newest = family == NULL ? NULL : family->versions[family->count - 1]->template;
+    out->created = out->newest == NULL || memcmp(out->newest->digest, t->digest, SHA256_BYTES) != 0;
+    return ERR_NONE;
 }
 
 /* --- the maps --- */
@@ -131,13 +154,14 @@ static enum err parse(struct parsing *p, struct slice file, struct slice source)
     return err;
 }
 
-static bool keep_actor(struct version *v, struct slice actor)
+static bool keep_words(struct version *v, struct slice actor, struct slice note)
 {
     jmp_buf edge;
     v->arena.edge = &edge;
     if (setjmp(edge) != 0)
         return false;
     v->applied_by = slice_copy(&v->arena, actor);
+    v->note = slice_copy(&v->arena, note);
     v->arena.edge = NULL;
     return true;
 }
@@ -168,7 +192,8 @@ static enum err take_stored(struct flow *f, const struct store_template *t)
     if (err == ERR_NONE) {
         p.template->version = (uint32_t)t->version;
         p.version->applied_at_ms = t->applied_at_ms;
-        err = keep_actor(p.version, t->applied_by) ? add_version(f, p.version) : ERR_MEMORY;
+        err =
+            keep_words(p.version, t->applied_by, t->note) ? add_version(f, p.version) : ERR_MEMORY;
     }
     if (err == ERR_NONE) {
         if (t->applied_at_ms > f->newest_applied_at_ms)
@@ -260,7 +285,7 @@ void catalog_refresh(struct flow *f)
 
 static void answer(struct apply *p, enum err err, const struct template *t, bool created)
 {
-    struct flow_applied applied = {err, &p->report, t, created};
+    struct flow_applied applied = {err, &p->report, t, created, p->why};
     if (p->reply != NULL)
         p->reply(p->context, &applied);
     if (!created || p->was_read)
@@ -301,8 +326,10 @@ static bool describe(struct arrival *v, const struct template *t, struct slice *
 static void record(struct flow *f, struct apply *p)
 {
     const struct template *t = p->version->template;
-    struct event e = {
-        .kind = EVENT_TEMPLATE_APPLIED, .template = t->name, .actor = p->version->applied_by};
+    struct event e = {.kind = EVENT_TEMPLATE_APPLIED,
+                      .template = t->name,
+                      .actor = p->version->applied_by,
+                      .reason = p->version->note};
     struct slice data;
     struct arrival *v = arrival_new(f, &e, NULL, NULL);
     if (v == NULL) {
@@ -351,6 +378,7 @@ static bool fill(struct flow *f, struct ask *q, struct apply *p)
     row->digest_hex = hex_encode(&q->arena, t->digest, SHA256_BYTES);
     row->source = t->source;
     row->applied_by = p->version->applied_by;
+    row->note = p->version->note;
     row->applied_at_ms = f->now_ms;
     q->r.templates = row;
     q->r.template_count = 1;
@@ -360,27 +388,14 @@ static bool fill(struct flow *f, struct ask *q, struct apply *p)
     return true;
 }
 
-static const char *alias_conflict(const struct flow *f, const struct template *t)
-{
-    const struct family *by_name = map_find(&f->aliases, t->name);
-    const struct family *by_alias = t->alias.len > 0 ? find_family(f, t->alias) : NULL;
-    if (by_name != NULL && !slice_eq(by_name->name, t->name))
-        return "the name is another template's component_name";
-    if (by_alias != NULL && !slice_eq(by_alias->name, t->name))
-        return "the component_name is another template's";
-    return NULL;
-}
-
 static void apply_one(struct flow *f, struct apply *p)
 {
-    const struct template *newest =
-        p->err == ERR_NONE ? flow_template(f, p->template->name, 0) : NULL;
-    if (p->err == ERR_NONE && alias_conflict(f, p->template) != NULL)
-        p->err = ERR_EXISTS;
-    bool is_same = p->err == ERR_NONE && newest != NULL &&
-                   memcmp(newest->digest, p->template->digest, SHA256_BYTES) == 0;
-    if (p->err != ERR_NONE || is_same) {
-        answer(p, p->err, is_same ? newest : NULL, false);
+    struct flow_forecast foreseen = {0};
+    if (p->err == ERR_NONE)
+        p->err = flow_foresee(f, p->template, &foreseen);
+    p->why = foreseen.why;
+    if (!foreseen.created) {
+        answer(p, p->err, p->err == ERR_NONE ? foreseen.newest : NULL, false);
         return;
     }
     struct ask *q = ask_new(f, STORE_TEMPLATE_PUT, stored);
@@ -460,7 +475,7 @@ void flow_apply(struct flow *f, const struct flow_source *source, flow_apply_rep
     p->report = parsing.report;
     p->reply = reply;
     p->context = context;
-    if (p->version != NULL && !keep_actor(p->version, source->actor))
+    if (p->version != NULL && !keep_words(p->version, source->actor, source->note))
         p->err = ERR_MEMORY;
     list_append(&f->applies, &p->link);
 }

@@ -86,11 +86,13 @@ struct flow_applied {
     const struct template_report *report;
     const struct template *template;
     bool created;
+    const char *why; /* ERR_EXISTS: whose the name or the alias is; else NULL */
 };
 typedef void flow_apply_reply(void *context, const struct flow_applied *answer);
 struct flow_source {
     struct slice file; /* for messages only */
     struct slice text, actor;
+    struct slice note; /* what the version is for; absent: nothing is said */
 };
 void flow_apply(struct flow *f, const struct flow_source *source, flow_apply_reply *reply,
                 void *context);
@@ -98,9 +100,24 @@ void flow_apply(struct flow *f, const struct flow_source *source, flow_apply_rep
 const struct template *flow_template(const struct flow *f, struct slice name, int64_t version);
 /* All templates' newest versions: iterate with *cursor = 0 until NULL. */
 const struct template *flow_template_next(const struct flow *f, size_t *cursor);
-/* Who applied a version and when. */
-bool flow_template_applied(const struct flow *f, const struct template *t, int64_t *at_ms,
-                           struct slice *by);
+/* Who applied a version, when, and what for (absent: he did not say). False: it is none of the
+ * catalogue's. */
+struct flow_application {
+    int64_t at_ms;
+    struct slice by, note;
+};
+bool flow_template_applied(const struct flow *f, const struct template *t,
+                           struct flow_application *out);
+/* What applying `t` would do now: `newest` is the version that there is (NULL: none), `created`
+ * whether another one would come. Nodes that share a store may know of a newer one. ERR_EXISTS: its
+ * name or its alias is another template's; *why says which. */
+struct flow_forecast {
+    const struct template *newest;
+    bool created;
+    const char *why;
+};
+enum err flow_foresee(const struct flow *f, const struct template *t,
+                      struct flow_forecast *out) MUST_USE;
 
 /* Reads (flow/query.c): each answers JSON text through its callback, rows flushed before. */
 typedef void flow_read_reply(void *context, enum err err, struct slice json);
@@ -113,7 +130,7 @@ enum flow_read {
     FLOW_COUNT,  /* how many FLOW_LIST gives: {"count":n,"more":bool,"by_status":{…}} */
     FLOW_ACTIVITY, /* what began and ended in each `width_ms` the last `limit`: {"buckets":[…],…} */
     FLOW_ATTENTION, /* what somebody should look at: {"failed":{…},"overdue":{…},…,"items":[…]} */
-    FLOW_STATS,   /* {"instances":{"RUNNING":n,…},"templates":{…},"store":{…}} */
+    FLOW_STATS,   /* {"instances":{"RUNNING":n,…},"templates":[…],…} */
     FLOW_INBOX,   /* {"tasks":[…],"count":n,"next":"…"} */
     FLOW_GRAPH,   /* SVG of one instance, live */
     FLOW_EXPLAIN, /* why it does not move, in plain words: {"lines":["…"]} */
@@ -124,7 +141,7 @@ enum flow_read {
 };
 struct flow_query {
     enum flow_read what;
-    struct slice id;    /* an instance id, a key, or "template/key" */
+    struct slice id;    /* an instance id, a key, or "template/key"; STATS: a template's name */
     uint64_t at_seq;    /* SHOW, GRAPH: 0 now */
     int64_t at_ms;      /* SHOW, GRAPH: 0 now */
     int64_t width_ms;   /* ACTIVITY */

@@ -134,7 +134,7 @@ struct version {
     struct arena arena;
     const struct template *template;
     int64_t applied_at_ms;
-    struct slice applied_by;
+    struct slice applied_by, note;
 };
 
 struct family { /* all versions of one name */

@@ -34,7 +34,7 @@ bool query_guard(struct query *q, void (*part)(struct query *q, void *argument),
     return true;
 }
 
-static void finish(struct query *q, void (*part)(struct query *q, void *argument), struct ask *a)
+void query_finish(struct query *q, void (*part)(struct query *q, void *argument), struct ask *a)
 {
     enum err err = a->r.err;
     q->out = json_out_new(&q->arena, ANSWER_BYTES_MAX);
@@ -77,66 +77,7 @@ static void put_list(struct query *q, void *argument)
 static void list_read(struct flow *f, struct ask *a)
 {
     (void)f;
-    finish(a->context, put_list, a);
-}
-
-static void put_counts(struct query *q, const struct store_request *r)
-{
-    struct json_out *o = &q->out;
-    json_key(o, "instances");
-    json_object(o);
-    for (int s = INSTANCE_RUNNING; s < INSTANCE_STATUS_COUNT; s++) {
-        const char *name = vocab_name(VOCAB_INSTANCE_STATUS, s);
-        int64_t sum = 0;
-        for (uint32_t k = 0; k < r->count_count; k++)
-            if (slice_eq_text(r->counts[k].status, name))
-                sum += (int64_t)r->counts[k].count;
-        json_put_number(o, name, sum);
-    }
-    json_object_end(o);
-    json_key(o, "templates");
-    json_array(o);
-    for (uint32_t k = 0; k < r->count_count; k++) {
-        json_object(o);
-        json_put_string(o, "template", r->counts[k].template);
-        json_put_string(o, "status", r->counts[k].status);
-        json_put_number(o, "count", (int64_t)r->counts[k].count);
-        json_object_end(o);
-    }
-    json_array_end(o);
-}
-
-static void put_stats(struct query *q, void *argument)
-{
-    struct json_out *o = &q->out;
-    struct flow_stats s;
-    flow_get_stats(q->f, &s);
-    json_object(o);
-    put_counts(q, argument);
-    json_key(o, "events");
-    json_object(o);
-    for (int v = 0; v < VERDICT_COUNT; v++)
-        json_put_number(o, vocab_name(VOCAB_VERDICT, v), (int64_t)s.events_by_verdict[v]);
-    json_object_end(o);
-    json_key(o, "engine");
-    json_object(o);
-    json_put_number(o, "commits", (int64_t)s.commits);
-    json_put_number(o, "records", (int64_t)s.records);
-    json_put_number(o, "conflicts", (int64_t)s.conflicts);
-    json_put_number(o, "loads", (int64_t)s.loads);
-    json_put_number(o, "rows_written", (int64_t)s.rows_written);
-    json_put_number(o, "cached_instances", (int64_t)s.cached_instances);
-    json_put_number(o, "cached_bytes", (int64_t)s.cached_bytes);
-    json_put_number(o, "removed", (int64_t)s.removed);
-    json_put_number(o, "waiting_events", (int64_t)s.waiting_events);
-    json_object_end(o);
-    json_object_end(o);
-}
-
-static void counts_read(struct flow *f, struct ask *a)
-{
-    (void)f;
-    finish(a->context, put_stats, a);
+    query_finish(a->context, put_list, a);
 }
 
 /* --- records --- */
@@ -191,7 +132,7 @@ static void put_done(struct query *q, void *argument)
 static void backup_done(struct flow *f, struct ask *a)
 {
     (void)f;
-    finish(a->context, put_done, a);
+    query_finish(a->context, put_done, a);
 }
 
 /* --- the door --- */
@@ -229,7 +170,7 @@ static void flushed(struct flow *f, struct visit *v, struct entry *e, enum err e
     else if (q->q.what == FLOW_ATTENTION)
         query_attention(q);
     else if (q->q.what == FLOW_STATS)
-        ask(q, STORE_COUNTS, counts_read);
+        ask(q, STORE_COUNTS, query_counts_read);
     else if (q->q.what == FLOW_INBOX)
         query_inbox(q);
     else if (q->q.what == FLOW_BACKUP)

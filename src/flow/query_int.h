@@ -41,6 +41,10 @@ void query_answer(struct query *q, enum err err, struct slice json); /* frees q 
 /* Runs `part` with the query's arena guarded. False: memory was short. */
 bool query_guard(struct query *q, void (*part)(struct query *q, void *argument), void *argument);
 
+/* Answers with what `part` writes into q->out from the store's answer, or with its error. */
+void query_finish(struct query *q, void (*part)(struct query *q, void *argument), struct ask *a);
+ask_done query_counts_read;
+
 /* Walks the records of one instance in order, page by page, folding each.
  * take: called with the state before the record; false ends the walk. */
 struct walk {

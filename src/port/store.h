@@ -26,7 +26,7 @@ enum store_op {
     STORE_FEED,         /* records of all, in order of position */
     STORE_NAMES,        /* template and key of some instances */
     STORE_LIST,         /* rows by filter */
-    STORE_COUNTS,       /* numbers of instances by template and status */
+    STORE_COUNTS,       /* numbers of instances by template, version and status */
     STORE_MATCHES,      /* how many rows LIST would give, by status */
     STORE_ACTIVITY,     /* how many began and ended, by time */
     STORE_OVERDUE,      /* how many ready entries of a queue are due, and the oldest of them */
@@ -222,8 +222,9 @@ struct store_request {
     bool is_row_written; /* result of COMMIT: the row it brought is in the store as well */
 };
 
-struct store_count {
+struct store_count { /* in order of template, version, status */
     struct slice template, status;
+    int64_t version;
     uint64_t count;
 };
 

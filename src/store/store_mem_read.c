@@ -327,6 +327,9 @@ static int by_name(const void *a, const void *b)
     const struct store_count *x = a, *y = b;
     int order = slice_compare(x->template, y->template);
 
+    if (order == 0) {
+        order = (x->version > y->version) - (x->version < y->version);
+    }
     return order != 0 ? order : slice_compare(x->status, y->status);
 }
 
@@ -345,12 +348,14 @@ static enum err counts(struct store_mem *s, struct store_request *r)
         struct store_count *c = NULL;
         for (uint32_t k = 0; k < r->count_count && row != NULL && c == NULL; k++) {
             bool is_it = slice_eq(r->counts[k].template, text_of(row->template)) &&
+                         r->counts[k].version == row->version &&
                          slice_eq(r->counts[k].status, text_of(row->status));
             c = is_it ? &r->counts[k] : NULL;
         }
         if (c == NULL && row != NULL) {
             c = grow_one(r->arena, &items, &r->count_count, sizeof(*c));
             c->template = mem_copy(r->arena, text_of(row->template));
+            c->version = row->version;
             c->status = mem_copy(r->arena, text_of(row->status));
             r->counts = items;
         }

@@ -22,17 +22,19 @@ static bool take_count(void *context, const bson_t *b)
         c->template = SLICE("");
     if (c->status.at == NULL)
         c->status = SLICE("");
+    c->version = get_int(&id, "version");
     c->count = (uint64_t)get_int(b, "count");
     return true;
 }
 
 enum err mongo_counts(struct lane *l, struct store_request *r)
 {
-    bson_t *pipeline = BCON_NEW(
-        "pipeline", "[", "{", "$match", "{", "rev", "{", "$gt", BCON_INT64(0), "}", "}", "}", "{",
-        "$group", "{", "_id", "{", "template", BCON_UTF8("$template"), "status",
-        BCON_UTF8("$status"), "}", "count", "{", "$sum", BCON_INT64(1), "}", "}", "}", "{", "$sort",
-        "{", "_id.template", BCON_INT32(1), "_id.status", BCON_INT32(1), "}", "}", "]");
+    bson_t *pipeline =
+        BCON_NEW("pipeline", "[", "{", "$match", "{", "rev", "{", "$gt", BCON_INT64(0), "}", "}",
+                 "}", "{", "$group", "{", "_id", "{", "template", BCON_UTF8("$template"), "version",
+                 BCON_UTF8("$version"), "status", BCON_UTF8("$status"), "}", "count", "{", "$sum",
+                 BCON_INT64(1), "}", "}", "}", "{", "$sort", "{", "_id.template", BCON_INT32(1),
+                 "_id.version", BCON_INT32(1), "_id.status", BCON_INT32(1), "}", "}", "]");
     r->counts = NULL;
     enum err err = mongo_aggregate(l, pipeline, take_count, r);
     bson_destroy(pipeline);

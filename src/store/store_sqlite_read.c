@@ -236,8 +236,9 @@ static enum err counts(struct lane *l, struct store_request *r)
     while (query_next(&q)) {
         struct store_count *c = grow_one(r->arena, &items, &r->count_count, sizeof(*c));
         c->template = query_copy(&q, r->arena, 0);
-        c->status = query_copy(&q, r->arena, 1);
-        c->count = (uint64_t)query_get_int(&q, 2);
+        c->version = query_get_int(&q, 1);
+        c->status = query_copy(&q, r->arena, 2);
+        c->count = (uint64_t)query_get_int(&q, 3);
     }
     r->counts = items;
     return query_err(&q);

@@ -82,8 +82,8 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_AT_OR_AFTER] = "SELECT pos, at_ms FROM events WHERE pos >= ? ORDER BY pos LIMIT 1",
     [SQL_NAME] = "SELECT id, template, key FROM instances WHERE id = ?",
     [SQL_PAYLOAD_GET] = "SELECT body FROM payloads WHERE digest = ?",
-    [SQL_COUNTS] = "SELECT template, status, count FROM counts WHERE count > 0 "
-                   "ORDER BY template, status",
+    [SQL_COUNTS] = "SELECT template, version, status, count FROM counts WHERE count > 0 "
+                   "ORDER BY template, version, status",
     [SQL_DUE] = "SELECT id, template, wake_at_ms FROM instances WHERE wake_at_ms <= ? "
                 "ORDER BY wake_at_ms, n LIMIT ?",
     /* The index by instance would be walked whole; the tail of the table is short. */

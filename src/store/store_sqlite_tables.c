@@ -132,20 +132,51 @@ const char *const schema_steps[STORE_SQLITE_FORMAT] = {
     " name TEXT PRIMARY KEY,"
     " value TEXT) WITHOUT ROWID;",
 
-    /* Instances of a template by their status; how those that ended did. */
+    /* 2: the numbers are by version as well; instances of a template by their status; how those
+     * that ended did. */
+    "DROP TRIGGER instances_added;"
+    "DROP TRIGGER instances_moved;"
+    "DROP TRIGGER instances_removed;"
+    "DROP TABLE counts;"
+    "CREATE TABLE counts ("
+    " template TEXT NOT NULL,"
+    " version INTEGER NOT NULL,"
+    " status TEXT NOT NULL,"
+    " count INTEGER NOT NULL,"
+    " PRIMARY KEY (template, version, status)) WITHOUT ROWID;"
+    "INSERT INTO counts SELECT coalesce(template, ''), version, coalesce(status, ''), count(*)"
+    " FROM instances GROUP BY 1, 2, 3;"
+    "CREATE TRIGGER instances_added AFTER INSERT ON instances BEGIN"
+    " INSERT INTO counts"
+    "  VALUES (coalesce(new.template, ''), new.version, coalesce(new.status, ''), 1)"
+    "  ON CONFLICT DO UPDATE SET count = count + 1;"
+    "END;"
+    "CREATE TRIGGER instances_moved AFTER UPDATE OF template, version, status ON instances"
+    " WHEN new.status IS NOT old.status OR new.version IS NOT old.version"
+    "  OR new.template IS NOT old.template BEGIN"
+    " UPDATE counts SET count = count - 1 WHERE template = coalesce(old.template, '')"
+    "  AND version = old.version AND status = coalesce(old.status, '');"
+    " INSERT INTO counts"
+    "  VALUES (coalesce(new.template, ''), new.version, coalesce(new.status, ''), 1)"
+    "  ON CONFLICT DO UPDATE SET count = count + 1;"
+    "END;"
+    "CREATE TRIGGER instances_removed AFTER DELETE ON instances BEGIN"
+    " UPDATE counts SET count = count - 1 WHERE template = coalesce(old.template, '')"
+    "  AND version = old.version AND status = coalesce(old.status, '');"
+    "END;"
     "DROP INDEX instances_by_template;"
     "CREATE INDEX instances_by_template ON instances (template, status, started_at_ms);"
     "DROP INDEX instances_by_end;"
     "CREATE INDEX instances_by_end ON instances (updated_at_ms, status, is_open)"
     " WHERE NOT is_open;",
 
-    /* What somebody did, found among everything that happened; NULL costs the others nothing. Rows
+    /* 3: what somebody did, found among everything that happened; NULL costs the others nothing. Rows
      * with inbox entries of the older kind are written again: they look as if another queue driver
      * had their messages. */
     "ALTER TABLE events ADD COLUMN is_act INTEGER;"
     "UPDATE events SET is_act = 1 WHERE event IN ('PauseWorkflow', 'ResumeWorkflow',"
     " 'CancelWorkflow', 'ReplayTask', 'ReplayStage', 'TemplateApplied', 'KeyCreated',"
-    " 'KeyRevoked', 'InstanceRemoved', 'InstanceImported');"
+    " 'KeyRevoked', 'InstanceImported');"
     "CREATE INDEX events_by_act ON events (pos) WHERE is_act = 1;"
     "UPDATE instances SET queue = '' WHERE is_open"
     " AND id IN (SELECT instance FROM ready WHERE queue = '@inbox');",

@@ -312,6 +312,30 @@ CONTRACT(ALL, counts_follow_what_rows_say)
     CHECK(slice_eq_text(r->counts[2].status, "RUNNING") && r->counts[2].count == 1);
 }
 
+CONTRACT(ALL, counts_are_by_version_and_follow_an_instance_that_moves)
+{
+    static const int64_t versions[] = {1, 2, 2, 10};
+    struct store_request *r = rig_request(t, STORE_COUNTS);
+    struct store_row *row = NULL;
+
+    for (size_t i = 0; i < 4; i++) {
+        row = rig_row(t, rig_text(t, "i%u%c", (unsigned)i, '\0').at, NULL);
+        row->version = versions[i];
+        CHECK(rig_write_row(t, row) == ERR_NONE);
+    }
+    CHECK(rig_do(t, r) == ERR_NONE);
+    CHECK(r->count_count == 3);
+    CHECK(r->counts[0].version == 1 && r->counts[0].count == 1);
+    CHECK(r->counts[1].version == 2 && r->counts[1].count == 2);
+    CHECK(r->counts[2].version == 10 && r->counts[2].count == 1);
+    row->version = 2;
+    row->rev++;
+    CHECK(rig_write_row(t, row) == ERR_NONE);
+    r = rig_request(t, STORE_COUNTS);
+    CHECK(rig_do(t, r) == ERR_NONE);
+    CHECK(r->count_count == 2 && r->counts[1].version == 2 && r->counts[1].count == 3);
+}
+
 CONTRACT(ALL, the_due_ones_come_in_order_of_their_wake_up_and_never_means_never)
 {
     static const struct {

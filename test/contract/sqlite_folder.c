@@ -131,6 +131,36 @@ CONTRACT(SQLITE, an_upgrade_takes_the_steps_that_are_missing_and_all_or_none)
     sqlite3_close(db);
 }
 
+/* The tables of format 1, with an instance in them, as an older version of swm left them. */
+CONTRACT(SQLITE, numbers_of_instances_are_counted_anew_by_version)
+{
+    struct store_request *r = rig_request(t, STORE_COUNTS);
+    sqlite3 *db = NULL;
+
+    rig_close(t);
+    CHECK(unlink(rig_path(t, "swm.db")) == 0);
+    CHECK(sqlite3_open(rig_path(t, "swm.db"), &db) == SQLITE_OK);
+    CHECK(schema_upgrade(db, schema_steps, 1, t->message) == ERR_NONE);
+    CHECK(sqlite3_exec(db,
+                       "INSERT INTO instances (id, template, version, status, started_at_ms,"
+                       " updated_at_ms, is_open, shares_key, rev) VALUES"
+                       " ('a', 'pizza', 3, 'RUNNING', 1, 1, 1, 0, 1),"
+                       " ('b', 'pizza', 3, 'RUNNING', 1, 1, 1, 0, 1),"
+                       " ('c', 'pizza', 4, 'RUNNING', 1, 1, 1, 0, 1)",
+                       NULL, NULL, NULL) == SQLITE_OK);
+    sqlite3_close(db);
+    CHECK(rig_open(t) == ERR_NONE);
+    struct store_row *row = rig_row(t, "a", NULL);
+    row->status = SLICE("COMPLETED");
+    row->rev = 2;
+    CHECK(rig_write_row(t, row) == ERR_NONE);
+    CHECK(rig_do(t, r) == ERR_NONE);
+    CHECK(r->count_count == 3);
+    CHECK(r->counts[0].version == 3 && slice_eq_text(r->counts[0].status, "COMPLETED"));
+    CHECK(r->counts[1].version == 3 && r->counts[1].count == 1);
+    CHECK(r->counts[2].version == 4 && r->counts[2].count == 1);
+}
+
 static void overwrite(struct rig *t, const char *name, off_t at, size_t bytes)
 {
     static const char rubbish[4096] = "rubbish";

@@ -136,7 +136,8 @@ export async function openBrowser(server, options = {}) {
   const profile = await mkdtemp(join(tmpdir(), 'swm-page-browser-'));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true,
-    viewport: DESKTOP, reducedMotion: 'reduce', permissions: ['clipboard-read', 'clipboard-write'], ...options,
+    viewport: DESKTOP, reducedMotion: 'reduce',
+    permissions: ['clipboard-read', 'clipboard-write'], ...options,
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
       '--disable-background-networking', '--disable-component-update', '--disable-sync',
       ...(options.args ?? [])],

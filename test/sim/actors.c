@@ -131,7 +131,8 @@ static void apply_next(struct sim *s, struct sim_template *w)
     w->at_ms = TIME_NEVER;
     w->asked = n;
     flow_apply(n->flow,
-               &(struct flow_source){SLICE("sim.yaml"), w->sources[w->applied_count], SLICE("sim")},
+               &(struct flow_source){SLICE("sim.yaml"), w->sources[w->applied_count], SLICE("sim"),
+                                     SLICE_NONE},
                applied, a);
 }
 

@@ -210,7 +210,7 @@ static void take_applied(void *context, const struct flow_applied *answer)
 static void apply(struct node *n, const char *source, bool created)
 {
     struct flow_applied applied = {.err = ERR_COUNT};
-    struct flow_source s = {SLICE("t.yaml"), slice_of(source), SLICE("tester")};
+    struct flow_source s = {SLICE("t.yaml"), slice_of(source), SLICE("tester"), SLICE_NONE};
     flow_apply(n->flow, &s, take_applied, &applied);
     run_all();
     CHECK(applied.err == ERR_NONE && applied.created == created);

@@ -262,7 +262,7 @@ static void take_applied(void *context, const struct flow_applied *answer)
 void rig_apply(const char *source)
 {
     enum err err = ERR_COUNT;
-    struct flow_source s = {SLICE("t.yaml"), slice_of(source), SLICE("tester")};
+    struct flow_source s = {SLICE("t.yaml"), slice_of(source), SLICE("tester"), SLICE_NONE};
     flow_apply(rig.flow, &s, take_applied, &err);
     rig_run();
     CHECK(err == ERR_NONE);

@@ -144,10 +144,10 @@ TEST(the_same_template_makes_no_version_and_a_changed_one_does)
     rig_restart();
     CHECK_INT(flow_template(rig.flow, SLICE("pair"), 0)->version, 2);
     CHECK_INT(flow_template(rig.flow, SLICE("pair"), 1)->task_count, 3);
-    int64_t at_ms;
-    struct slice by;
-    CHECK(flow_template_applied(rig.flow, flow_template(rig.flow, SLICE("pair"), 1), &at_ms, &by));
-    CHECK_TEXT(by, "tester");
+    struct flow_application a;
+    CHECK(flow_template_applied(rig.flow, flow_template(rig.flow, SLICE("pair"), 1), &a));
+    CHECK_TEXT(a.by, "tester");
+    CHECK(a.note.at == NULL);
     rig_close();
 }
 
@@ -173,7 +173,8 @@ TEST(a_template_with_errors_is_answered_with_all_of_them)
 {
     rig_open();
     uint32_t errors = 0;
-    struct flow_source s = {SLICE("t.yaml"), SLICE("name: x\nstagse: []\n"), SLICE("tester")};
+    struct flow_source s = {SLICE("t.yaml"), SLICE("name: x\nstagse: []\n"), SLICE("tester"),
+                            SLICE_NONE};
     flow_apply(rig.flow, &s, count_report, &errors);
     rig_run();
     CHECK(errors >= 2);

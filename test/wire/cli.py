@@ -125,7 +125,16 @@ def templates(server):
     equal("the same content makes none", (again["version"], again["created"]), (1, False))
     equal("... and has the same digest", again["digest"], first.json["digest"])
     written("hello2.yaml", HELLO.replace("assignee: you", "assignee: me"))
-    swm(server, "template", "apply", "hello2.yaml")
+    foreseen = swm(server, "template", "apply", "hello2.yaml", "--dry-run", "--json").json
+    equal("apply --dry-run says which version would come",
+          (foreseen["version"], foreseen["created"], foreseen["newest"]), (2, True, 1))
+    told = swm(server, "template", "apply", "hello2.yaml", "--dry-run").out
+    check("... and what would change", "v2 would come" in told and "approve" in told, told)
+    equal("... and changes nothing",
+          swm(server, "template", "show", "hello", "--json").json["version"], 1)
+    swm(server, "template", "apply", "hello2.yaml", "--note", "it is mine")
+    check("apply --note keeps it with the version",
+          "it is mine" in swm(server, "template", "show", "hello").out)
     listed = swm(server, "template", "list", "--json").lines
     equal("template list --json: one a line", [(t["template"], t["version"]) for t in listed],
           [("hello", 2)])

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sqlite3
+import tempfile
 
 from _server import FOOD, Server, check, equal, poll, run
 
@@ -49,8 +50,74 @@ def templates():
         equal("a version that is not there is unknown", s.get("/v1/templates/food/versions/9").code,
               "unknown_template")
         equal("a difference needs a version", s.get("/v1/templates/food/diff").code, "invalid")
+        notes(s)
         graphs(s)
         bad_templates(s)
+
+
+def forecast(s, text):
+    reply = s.post("/v1/templates/validate", text, {"Content-Type": "application/yaml"})
+    return {k: reply.json.get(k) for k in ("version", "created", "newest", "changes")}
+
+
+def notes(s):
+    changed = FOOD.replace("assign_queue", "third_queue")
+    foreseen = forecast(s, changed)
+    equal("validate says which version it would make",
+          (foreseen["version"], foreseen["created"], foreseen["newest"]), (3, True, 2))
+    check("and what would change", [c["path"] for c in foreseen["changes"]] ==
+          ["stages.prepare.tasks.assign.queue"], foreseen)
+    equal("a new template has nothing to compare", forecast(s, FOOD.replace("name: food", "name: soup")),
+          {"version": 1, "created": True, "newest": None, "changes": None})
+    yaml = {"Content-Type": "application/yaml", "X-SWM-Actor": "ann"}
+    done = s.post("/v1/templates?note=closer%20to%20the%20door", changed, yaml).json
+    equal("it is the version that was foreseen", (done["version"], done["created"]), (3, True))
+    equal("then it makes none, and nothing changes", forecast(s, changed),
+          {"version": 3, "created": False, "newest": 3, "changes": []})
+    shown = s.get("/v1/templates/food").json
+    equal("the note is kept with the version", [v["note"] for v in shown["versions"]],
+          [None, None, "closer to the door"])
+    equal("the newest one's is in the list", s.get("/v1/templates").json["templates"][0]["note"],
+          "closer to the door")
+    record = s.get("/v1/events?event=TemplateApplied&newest_first=true").json["events"][0]
+    equal("the record says who and why", (record["actor"], record["reason"]),
+          ("ann", "closer to the door"))
+    equal("a note has its limit",
+          s.post(f"/v1/templates?note={'x' * 1025}", changed, yaml).status, 413)
+    full = s.post(f"/v1/templates?note={'x' * 1024}", changed.replace("third", "fourth"), yaml)
+    equal("up to which it is taken", full.status, 200)
+    start(s, "N-1")
+    s.apply(FOOD)
+    start(s, "N-2")
+    s.post("/v1/instances/N-2/cancel", {})
+    stats = s.get("/v1/stats?template=food").json
+    equal("instances are counted by version", [(v["version"], v["status"], v["count"])
+                                               for v in stats["versions"]],
+          [(4, "RUNNING", 1), (5, "CANCELLED", 1)])
+    equal("and by template", [(t["status"], t["count"]) for t in stats["templates"]],
+          [("RUNNING", 1), ("CANCELLED", 1)])
+    equal("only those that were asked for",
+          sum(s.get("/v1/stats?template=none").json["instances"].values()), 0)
+
+
+def second_names():
+    earlier = {"workflow_name": "A", "component_name": "FOOD", "stages": []}
+    with Server() as s:
+        s.post("/v1/templates", {**earlier, "stages": [{"stage_name": "S", "stage_order": 1}]})
+        other = {**earlier, "workflow_name": "B", "stages": [{"stage_name": "S", "stage_order": 1}]}
+        for path in ("/v1/templates", "/v1/templates/validate"):
+            reply = s.post(path, other)
+            equal(f"{path}: a second name is one template's alone", (reply.status, reply.code),
+                  (409, "exists"))
+            check("and that is said", "another template's" in reply.json["error"]["message"], reply)
+
+
+def kept():
+    with tempfile.TemporaryDirectory() as folder:
+        with Server(data=folder) as s:
+            s.post("/v1/templates?note=first", FOOD, {"Content-Type": "application/yaml"})
+        with Server(data=folder) as s:
+            equal("a note outlasts the server", s.get("/v1/templates/food").json["note"], "first")
 
 
 def graphs(s):
@@ -366,7 +433,8 @@ def metrics_and_files():
         equal("the counts have the instance", s.get("/v1/stats").json["instances"]["RUNNING"], 1)
         page = s.get("/")
         check("the page is served", page.headers["Content-Type"].startswith("text/html"), page)
-        check("with a policy", "default-src '" in page.headers["Content-Security-Policy"], page)
+        policy = page.headers["Content-Security-Policy"]
+        check("with a policy", "default-src 'none'" in policy and "unsafe" not in policy, policy)
         same = s.get("/", **{"If-None-Match": page.headers["ETag"]})
         equal("what a browser has is not sent again", (same.status, same.body), (304, b""))
         head = s.request("HEAD", "/")
@@ -541,4 +609,4 @@ def attention():
               [look["items"], day["buckets"]])
 
 
-run(templates, life, control, pages, filters, attention, events, waiting, queues, letters, metrics_and_files, backup, restart, drain)
+run(templates, second_names, kept, life, control, pages, filters, attention, events, waiting, queues, letters, metrics_and_files, backup, restart, drain)

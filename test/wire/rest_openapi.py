@@ -133,6 +133,7 @@ def answers():
         see("POST", "/v1/templates", FOOD, yaml)
         see("POST", "/v1/templates", "name: [", yaml)
         see("POST", "/v1/templates/validate", FOOD, yaml)
+        see("POST", "/v1/templates/validate", FOOD.replace("cook_queue", "other_queue"), yaml)
         see("GET", "/v1/templates")
         for graph in ("graph.svg", "graph.json", "graph.dot", "graph.mermaid"):
             see("GET", "/v1/templates/{name}/{graph}", name="food", graph=graph)
