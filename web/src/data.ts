@@ -34,9 +34,10 @@ function asRefusal(e: unknown): Refusal {
 
 /**
  * The answer to `path` (null: none is wanted yet). `isNews` says which events of the feed make it
- * old; without it nothing does but the end of a lost connection.
+ * old; without it nothing does but the end of a lost connection. An answer that costs the server
+ * more is asked for again at most once per `everyMs`.
  */
-export function useData<T>(path: string | null, isNews?: IsNews): Watched<T> {
+export function useData<T>(path: string | null, isNews?: IsNews, everyMs = NEWS_MS): Watched<T> {
   const shown = useSignal<Data<T> & { path: string | null }>({ path: null, ...start<T>(path) });
   const news = useRef(isNews);
   news.current = isNews;
@@ -45,7 +46,7 @@ export function useData<T>(path: string | null, isNews?: IsNews): Watched<T> {
     if (path === null) return undefined;
     const stop = new AbortController();
     shown.value = { path, ...start<T>(path) };
-    const load = throttle(NEWS_MS, async () => {
+    const load = throttle(everyMs, async () => {
       try {
         const value = await get<T>(path, stop.signal);
         keep(path, value);
