@@ -52,9 +52,9 @@
 #define WAKE_WINDOW_MS 60000               /* wake-ups nearer than this are held in memory */
 #define WAKE_WINDOW_MAX 100000             /* and at most so many */
 #define LIST_LIMIT_MAX 1000
-#define LIST_LOOK_MAX 200000      /* instances that one page of a list passes over */
+#define LIST_LOOK_MAX 100000      /* instances that one page of a list passes over */
 #define FILTER_VALUES_MAX 16      /* of one filter of a list */
-#define COUNT_LOOK_MAX 200000     /* instances looked at for a count; then it says "at least" */
+#define COUNT_LOOK_MAX 100000     /* instances looked at for a count; then it says "at least" */
 #define ACTIVITY_LOOK_MAX 500000  /* starts, and ends, that one answer counts, the newest */
 #define ATTENTION_COUNT_MAX 10000 /* late or retrying tasks counted; then "at least" */
 #define ATTENTION_LIMIT_DEFAULT 20

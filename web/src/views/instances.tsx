@@ -173,6 +173,10 @@ function lookOf(row: Row, isPicked: boolean): string {
     .filter(Boolean).join(' ');
 }
 
+/** A narrow window has the stage before the business status. */
+const stageBefore = (row: Row): string =>
+  `${row.stage ?? ''}${row.stage && row.business_status ? ' · ' : ''}`;
+
 function Line({ row, picked, pick }: { row: Row; picked: Picked; pick: (isRange: boolean) => void }) {
   const isPicked = picked.all || picked.ids.has(row.instance);
   const name = row.key ?? row.instance;
@@ -187,7 +191,8 @@ function Line({ row, picked, pick }: { row: Row; picked: Picked; pick: (isRange:
         <span class="quiet">v{row.version}</span></span>
       <span role="cell" class="inst-status"><Status of={row.status} /></span>
       <span role="cell" class="inst-stage" dir="auto">{row.stage ?? ''}</span>
-      <span role="cell" class="inst-business" dir="auto">{row.business_status ?? ''}</span>
+      <span role="cell" class="inst-business" dir="auto" data-stage={stageBefore(row)}>
+        {row.business_status ?? ''}</span>
       <span role="cell" class="inst-started quiet"><Moment at={row.started_at} /></span>
       <span role="cell" class="inst-changed quiet"><Moment at={row.updated_at} /></span>
     </div>

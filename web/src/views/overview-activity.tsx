@@ -10,7 +10,7 @@ import { Shown } from '../ui/state';
 import { Tabs } from '../ui/tabs';
 import { exact } from '../ui/time';
 
-const SETTLE_MS = 2000;
+const SETTLE_MS = { '1h': 3000, '1d': 15000 };
 const MINUTE_MS = 60e3;
 
 type Bucket = { at: string; started: number; completed: number; failed: number; cancelled: number };
@@ -33,7 +33,8 @@ function inWords(buckets: Bucket[], words: string): string {
 
 export function Activity() {
   const window = term('window') === '1d' ? '1d' : '1h';
-  const data = useData<Answer>(`v1/activity?window=${window}`, changesStatus, SETTLE_MS);
+  const data = useData<Answer>(`v1/activity?window=${window}`, changesStatus,
+    SETTLE_MS[window]);
   const minute = Math.floor(store.now.value / MINUTE_MS);
   useEffect(() => { // time itself moves the picture, once a minute
     if (data.value !== undefined) data.reload();
