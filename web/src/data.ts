@@ -8,6 +8,7 @@ import type { EventRecord } from './api/types';
 import { throttle } from './throttle';
 
 const NEWS_MS = 300; // an address is asked again at most so often
+const REST = 10; // and after an answer not for so many times as long as that took
 const KEPT_MAX = 60;
 
 /** `value` may be of the time before; `error` says why there is nothing newer. */
@@ -46,9 +47,12 @@ export function useData<T>(path: string | null, isNews?: IsNews, everyMs = NEWS_
     if (path === null) return undefined;
     const stop = new AbortController();
     shown.value = { path, ...start<T>(path) };
-    const load = throttle(everyMs, async () => {
+    let tookMs = 0;
+    const load = throttle(() => Math.max(everyMs, REST * tookMs), async () => {
+      const began = performance.now();
       try {
         const value = await get<T>(path, stop.signal);
+        tookMs = performance.now() - began;
         keep(path, value);
         if (!stop.signal.aborted) shown.value = { path, value, error: undefined, isLoading: false };
       } catch (e) {

@@ -4,6 +4,7 @@ import { useData } from '../data';
 import { isOfInstance } from '../news';
 import { href, setTerms, term } from '../route';
 import { store } from '../store';
+import type { Queue } from './overview-now';
 import { Icon, type IconName } from '../ui/icon';
 import { Card } from '../ui/page';
 import { Empty, Shown } from '../ui/state';
@@ -31,7 +32,7 @@ const KINDS: { kind: Kind; icon: IconName; words: string; to: string }[] = [
 
 const told = ({ count, more }: AtLeast): string => `${count.toLocaleString()}${more ? '+' : ''}`;
 
-export function Attention() {
+export function Attention({ unattended }: { unattended: Queue[] }) {
   const limit = term('attention') === 'all' ? 100 : FEW;
   const data = useData<Answer>(`v1/attention?limit=${limit}`, isOfInstance, SETTLE_MS);
   const minute = Math.floor(store.now.value / MINUTE_MS);
@@ -39,13 +40,16 @@ export function Attention() {
     if (data.value !== undefined) data.reload();
   }, [minute]);
   return (
-    <Card title="Needs attention" aside={data.value && <Counts of={data.value} />} isPlain>
-      <Shown data={data}>{(value) => <Items value={value} limit={limit} />}</Shown>
+    <Card title="Needs attention" isPlain
+      aside={data.value && <Counts of={data.value} unattended={unattended.length} />}>
+      <Shown data={data}>{(value) => (
+        <Items value={value} limit={limit} unattended={unattended} />
+      )}</Shown>
     </Card>
   );
 }
 
-function Counts({ of }: { of: Answer }) {
+function Counts({ of, unattended }: { of: Answer; unattended: number }) {
   return (
     <ul class="attention-counts">
       {KINDS.filter(({ kind }) => of[kind].count > 0).map(({ kind, words, to }) => (
@@ -54,18 +58,37 @@ function Counts({ of }: { of: Answer }) {
             : <span><b>{told(of[kind])}</b> {words}</span>}
         </li>
       ))}
+      {unattended > 0 && <li><a href={href(['queues'])}><b>{unattended}</b>{' '}
+        {unattended === 1 ? 'queue' : 'queues'}</a></li>}
     </ul>
   );
 }
 
-function Items({ value, limit }: { value: Answer; limit: number }) {
-  if (value.items.length === 0)
+function QueueRow({ queue }: { queue: Queue }) {
+  return (
+    <li class="attention-item attention-queue">
+      <a href={href(['queues'])}>
+        <Icon name="queues" />
+        <span class="attention-what"><b dir="auto">{queue.queue}</b></span>
+        <span class="attention-when">for <Elapsed from={queue.oldest_at ?? ''} /></span>
+        <span class="attention-why">{queue.visible.toLocaleString()} messages wait, and no worker asks
+          for them</span>
+      </a>
+    </li>
+  );
+}
+
+function Items({ value, limit, unattended }: {
+  value: Answer; limit: number; unattended: Queue[];
+}) {
+  if (value.items.length === 0 && unattended.length === 0)
     return <Empty title="All is well"
       text="Nothing failed, nothing is overdue, nothing is tried again and again." />;
   const all = KINDS.reduce((n, { kind }) => n + value[kind].count, 0);
   return (
     <>
       <ul class="attention" aria-label="What needs attention">
+        {unattended.map((q) => <QueueRow key={`queue ${q.queue}`} queue={q} />)}
         {value.items.map((item) => <Row key={`${item.kind} ${item.instance} ${item.task}`} item={item} />)}
       </ul>
       {all > value.items.length && limit === FEW && (

@@ -1,5 +1,5 @@
 // What there is now: numbers by status, templates, queues, the instances that began last.
-import { useData } from '../data';
+import { useData, type Watched } from '../data';
 import { isOfInstance } from '../news';
 import { href } from '../route';
 import type { InstanceStatus, Summary } from '../api/types';
@@ -94,7 +94,7 @@ export function Templates({ stats }: { stats: Stats }) {
   );
 }
 
-type Queue = { queue: string; visible: number; in_flight: number; delayed: number;
+export type Queue = { queue: string; visible: number; in_flight: number; delayed: number;
   waiting_receives: number; oldest_at?: string | null };
 
 /** Messages wait and nobody takes them. */
@@ -103,8 +103,7 @@ export function isUnattended(q: Queue, now: number): boolean {
     && now - Date.parse(q.oldest_at) > UNATTENDED_MS;
 }
 
-export function Queues() {
-  const data = useData<{ queues: Queue[] }>('v1/queues?limit=1000', isOfInstance, SETTLE_MS);
+export function Queues({ data }: { data: Watched<{ queues: Queue[] }> }) {
   return (
     <Card title="Queues" aside={<a href={href(['queues'])}>All</a>} isPlain>
       <Shown data={data} rows={4}>{({ queues }) => <QueueTable queues={queues} />}</Shown>

@@ -1,15 +1,17 @@
 // What runs now, how it went over the last hour or day, and what somebody should look at.
 import { Activity } from './overview-activity';
 import { Attention } from './overview-attention';
-import { Latest, Queues, Templates, Tiles, type Stats } from './overview-now';
+import { isUnattended, Latest, Queues, Templates, Tiles, type Queue, type Stats } from './overview-now';
 import { useData } from '../data';
 import type { EventRecord } from '../api/types';
-import { changesStatus, movesInstances } from '../news';
+import { changesStatus, isOfInstance, movesInstances } from '../news';
+import { store } from '../store';
 import { Page } from '../ui/page';
 import { Shown } from '../ui/state';
 import { First } from './overview-first';
 
 const SETTLE_MS = 1000;
+const QUEUES_MS = 1500;
 
 const isOfStats = (r: EventRecord): boolean => changesStatus(r) || movesInstances(r);
 
@@ -23,6 +25,7 @@ export default function View() {
 }
 
 function Whole({ stats }: { stats: Stats }) {
+  const queues = useData<{ queues: Queue[] }>('v1/queues?limit=1000', isOfInstance, QUEUES_MS);
   const sum = Object.values(stats.instances).reduce((a, b) => a + b, 0);
   if (sum === 0) return <First />;
   return (
@@ -30,11 +33,12 @@ function Whole({ stats }: { stats: Stats }) {
       <Tiles stats={stats} />
       <div class="overview-main">
         <Activity />
-        <Attention />
+        <Attention unattended={(queues.value?.queues ?? [])
+          .filter((q) => isUnattended(q, store.now.value))} />
       </div>
       <div class="overview-more">
         <Templates stats={stats} />
-        <Queues />
+        <Queues data={queues} />
         <Latest />
       </div>
     </div>
