@@ -17,12 +17,22 @@ static bool check_statuses(struct http_request *r, const struct store_any *any)
     return true;
 }
 
+/* One that no \ takes as it is. */
+static bool ends_with_star(struct slice s)
+{
+    size_t escapes = 0;
+    if (s.len == 0 || s.at[s.len - 1] != '*')
+        return false;
+    while (escapes + 1 < s.len && s.at[s.len - 2 - escapes] == '\\')
+        escapes++;
+    return escapes % 2 == 0;
+}
+
 /* A * at the end stands for whatever follows. */
 static bool take_key(struct http_request *r, struct store_filter *f)
 {
     struct slice rest = http_query(r, "key"), value;
-    bool is_prefix = rest.len > 0 && rest.at[rest.len - 1] == '*' &&
-                     (rest.len == 1 || rest.at[rest.len - 2] != '\\');
+    bool is_prefix = ends_with_star(rest);
     if (rest.at == NULL)
         return true;
     if (is_prefix)

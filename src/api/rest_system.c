@@ -22,6 +22,9 @@ void rest_index(struct rest *x, struct http_request *r, const struct slice *args
     json_put_text(&o, "store", x->store);
     json_put_text(&o, "node", x->node);
     json_put_time(&o, "started_at", x->began_at_ms);
+    json_put_boolean(&o, "keys", auth_is_on(&x->auth));
+    json_put_text(&o, "role", vocab_name(VOCAB_ROLE, (int)auth_role(r)));
+    json_put_string(&o, "actor", auth_actor(r));
     json_key(&o, "routes");
     json_array(&o);
     for (const struct route *row = route_table; row->method != NULL; row++) {

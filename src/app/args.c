@@ -30,8 +30,11 @@ static const struct option options[] = {
     {"event-id", "ID", offsetof(struct args, event_id),
      "names this event: sent twice it counts once"},
     FLAG("wait", wait, "waits until the instance is finished"),
-    TEXT(template, "NAME", "only of this template"),
-    TEXT(status, "STATUS", "only in this status: RUNNING, PAUSED, COMPLETED, FAILED, CANCELLED"),
+    TEXT(template, "NAME", "only of this template; NAME,NAME: of either"),
+    TEXT(status, "STATUS",
+         "only in this status: RUNNING, PAUSED, COMPLETED, FAILED, CANCELLED;\n"
+         "                                 FAILED,PAUSED: in either"),
+    FLAG("count", count, "prints how many there are"),
     TEXT(stage, "STAGE", "the stage"),
     TEXT(since, "TIME", "only changed since then: 2026-11-23T12:00:00Z, or 2h for two hours ago"),
     TEXT(limit, "N", "at most so many"),

@@ -140,23 +140,59 @@ static void put_row(struct cli *c, struct table *table, yyjson_val *i, int64_t n
     (void)c;
 }
 
-static const char *list_path(struct cli *c, const char *after, int64_t left)
+static const char *filter_path(struct cli *c, const char *path)
 {
     const struct args *a = &c->args;
-    char limit[24], since[TIME_TEXT_BYTES] = "";
+    char since[TIME_TEXT_BYTES] = "";
     int64_t since_ms;
     if (cli_take_time(c, a->since, -1, &since_ms) != EXIT_OK)
         return NULL;
     if (since_ms != 0)
         since[time_format(since_ms, since)] = '\0';
-    (void)snprintf(limit, sizeof limit, "%" PRId64, left < PAGE_LIMIT ? left : PAGE_LIMIT);
-    const char *path = cli_query(c, "/v1/instances", "limit", limit);
     path = cli_query(c, path, "template", a->template);
     path = cli_query(c, path, "status", a->status);
     path = cli_query(c, path, "stage", a->stage);
     path = cli_query(c, path, "key", a->key);
-    path = cli_query(c, path, "since", since[0] != '\0' ? since : NULL);
-    return cli_query(c, path, "after", after);
+    return cli_query(c, path, "since", since[0] != '\0' ? since : NULL);
+}
+
+static const char *list_path(struct cli *c, const char *after, int64_t left)
+{
+    char limit[24];
+    (void)snprintf(limit, sizeof limit, "%" PRId64, left < PAGE_LIMIT ? left : PAGE_LIMIT);
+    const char *path = filter_path(c, cli_query(c, "/v1/instances", "limit", limit));
+    return path == NULL ? NULL : cli_query(c, path, "after", after);
+}
+
+/* What a count says, for people: "42: 2 FAILED, 40 COMPLETED". */
+static void put_count(struct cli *c, yyjson_val *answer)
+{
+    int64_t count = 0, n = 0;
+    bool has_more = yyjson_get_bool(json_get(answer, "more"));
+    const char *before = ": ";
+    yyjson_val *name;
+    (void)json_get_int(answer, "count", &count);
+    term_printf(&c->out, TINT_BOLD, "%s%" PRId64, has_more ? "at least " : "", count);
+    yyjson_obj_iter it = yyjson_obj_iter_with(json_get(answer, "by_status"));
+    for (; (name = yyjson_obj_iter_next(&it)) != NULL; before = ", ") {
+        (void)json_get_int(json_get(answer, "by_status"), yyjson_get_str(name), &n);
+        term_printf(&c->out, TINT_NONE, "%s%" PRId64 " %s", before, n, yyjson_get_str(name));
+    }
+    term_end_line(&c->out);
+}
+
+static int count(struct cli *c)
+{
+    yyjson_val *answer;
+    const char *path = filter_path(c, "/v1/instances/count");
+    int exit = path == NULL ? EXIT_USAGE : cli_get(c, path, &answer);
+    if (exit != EXIT_OK)
+        return exit;
+    if (c->args.json)
+        cli_print_answer(c);
+    else
+        put_count(c, answer);
+    return EXIT_OK;
 }
 
 /* One page: its rows, and where the next begins (NULL: there is none). */
@@ -177,6 +213,8 @@ static int64_t put_page(struct cli *c, struct table *table, yyjson_val *page, co
 
 static int list(struct cli *c)
 {
+    if (c->args.count)
+        return count(c);
     int64_t left = c->args.json ? INT64_MAX : PEOPLE_LIMIT;
     const char *after = NULL;
     struct table table = table_new(&c->out, columns, sizeof columns / sizeof columns[0]);
@@ -204,7 +242,7 @@ static int list(struct cli *c)
 }
 
 static const struct verb list_verbs[] = {
-    {"list", list, "template status stage key since limit", 0, 0},
+    {"list", list, "template status stage key since limit count", 0, 0},
     {NULL, NULL, NULL, 0, 0},
 };
 
@@ -215,6 +253,7 @@ int cmd_list(int argc, char **argv)
 
 void cmd_list_help(void)
 {
-    cli_help(list_verbs, "  swm list --template food-order --status FAILED --since 24h\n"
+    cli_help(list_verbs, "  swm list --template food-order --status FAILED,PAUSED --since 24h\n"
+                         "  swm list --key 'ORDER-2*' --count\n"
                          "  swm list --json | jq -r .instance\n");
 }

@@ -36,6 +36,8 @@ int cmd_watch(int argc, char **argv);
 void cmd_watch_help(void);
 int cmd_explain(int argc, char **argv);
 void cmd_explain_help(void);
+int cmd_attention(int argc, char **argv);
+void cmd_attention_help(void);
 int cmd_replay(int argc, char **argv);
 void cmd_replay_help(void);
 int cmd_pause(int argc, char **argv);

@@ -24,7 +24,8 @@ const struct command command_table[] = {
     {"start", cmd_start, "Starts an instance",
      "swm start TEMPLATE [--key K] [--input JSON|@FILE] [--event-id ID] [--wait]", cmd_start_help},
     {"list", cmd_list, "Lists instances",
-     "swm list [--template T] [--status S] [--stage S] [--key K] [--since TIME] [--limit N]",
+     "swm list [--template T] [--status S] [--stage S] [--key K] [--since TIME] [--limit N]\n"
+     "       swm list … --count",
      cmd_list_help},
     {"show", cmd_show, "Shows an instance: stages, tasks, data; now or as of then",
      "swm show ID [--at SEQ|TIME]", cmd_show_help},
@@ -33,6 +34,8 @@ const struct command command_table[] = {
     {"watch", cmd_watch, "Draws an instance live in the terminal", "swm watch ID", cmd_watch_help},
     {"explain", cmd_explain, "Says why an instance does not move", "swm explain ID",
      cmd_explain_help},
+    {"attention", cmd_attention, "Lists what failed, is overdue or is tried again and again",
+     "swm attention [--limit N]", cmd_attention_help},
     {"replay", cmd_replay, "Runs a task or a stage again",
      "swm replay ID (--task T | --stage S) [--only] [--input JSON|@FILE] [--dry-run]",
      cmd_replay_help},

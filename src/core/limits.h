@@ -55,9 +55,9 @@
 #define FEED_LOOK_MAX 20000       /* events that one page of the feed passes over */
 #define INBOX_LOOK_MAX 1000       /* people's tasks that one page of the inbox passes over */
 #define INBOX_COUNT_MAX 10000     /* of them counted; then "at least" */
-#define LIST_LOOK_MAX 200000      /* instances that one page of a list passes over */
+#define LIST_LOOK_MAX 100000      /* instances that one page of a list passes over */
 #define FILTER_VALUES_MAX 16      /* of one filter of a list */
-#define COUNT_LOOK_MAX 200000     /* instances looked at for a count; then it says "at least" */
+#define COUNT_LOOK_MAX 100000     /* instances looked at for a count; then it says "at least" */
 #define ACTIVITY_LOOK_MAX 500000  /* starts, and ends, that one answer counts, the newest */
 #define ATTENTION_COUNT_MAX 10000 /* late or retrying tasks counted; then "at least" */
 #define ATTENTION_LIMIT_DEFAULT 20

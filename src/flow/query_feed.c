@@ -138,6 +138,7 @@ static void put_record(struct query *q, const struct store_record *s)
     json_put_string(o, "key", n.key.len > 0 ? n.key : SLICE_NONE);
     if (r.instance.len > 0)
         json_put_string(o, "about", r.instance);
+    json_put_boolean(o, "act", s->is_act);
     query_put_record(o, &r, json_write(&q->f->scratch, r.changes));
     json_object_end(o);
 }

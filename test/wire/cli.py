@@ -210,6 +210,14 @@ def listing(server):
     by_key = swm(server, "list", "--key", "S-2", "--json").lines
     equal("list --key", [r["key"] for r in by_key], ["S-2"])
     equal("list --status", swm(server, "list", "--status", "FAILED", "--json").lines, [])
+    equal("list with several values", len(swm(server, "list", "--status", "FAILED,RUNNING", "--template",
+                                              "hello,other", "--json").lines), len(rows))
+    equal("list --count --json", swm(server, "list", "--key", "S-*", "--count", "--json").json["by_status"]
+          ["RUNNING"], len([r for r in rows if r["key"].startswith("S-")]))
+    counted = swm(server, "list", "--count").out
+    check("list --count", f"{len(rows)} RUNNING" in counted and counted.count("\n") == 1, counted)
+    equal("attention --json: nothing", swm(server, "attention", "--json").lines, [])
+    check("attention says so", "Nothing needs" in swm(server, "attention").out)
     equal("list --template", len(swm(server, "list", "--template", "hello", "--json").lines), len(rows))
     equal("list --since", len(swm(server, "list", "--since", "1h", "--json").lines), len(rows))
     equal("list --since in the future",

@@ -8,6 +8,7 @@ import type { EventRecord } from './api/types';
 import { throttle } from './throttle';
 
 const NEWS_MS = 300; // an address is asked again at most so often
+const REST = 10; // and after an answer not for so many times as long as that took
 const KEPT_MAX = 60;
 
 /** `value` may be of the time before; `error` says why there is nothing newer. */
@@ -34,9 +35,10 @@ function asRefusal(e: unknown): Refusal {
 
 /**
  * The answer to `path` (null: none is wanted yet). `isNews` says which events of the feed make it
- * old; without it nothing does but the end of a lost connection.
+ * old; without it nothing does but the end of a lost connection. An answer that costs the server
+ * more is asked for again at most once per `everyMs`.
  */
-export function useData<T>(path: string | null, isNews?: IsNews): Watched<T> {
+export function useData<T>(path: string | null, isNews?: IsNews, everyMs = NEWS_MS): Watched<T> {
   const shown = useSignal<Data<T> & { path: string | null }>({ path: null, ...start<T>(path) });
   const news = useRef(isNews);
   news.current = isNews;
@@ -45,9 +47,12 @@ export function useData<T>(path: string | null, isNews?: IsNews): Watched<T> {
     if (path === null) return undefined;
     const stop = new AbortController();
     shown.value = { path, ...start<T>(path) };
-    const load = throttle(NEWS_MS, async () => {
+    let tookMs = 0;
+    const load = throttle(() => Math.max(everyMs, REST * tookMs), async () => {
+      const began = performance.now();
       try {
         const value = await get<T>(path, stop.signal);
+        tookMs = performance.now() - began;
         keep(path, value);
         if (!stop.signal.aborted) shown.value = { path, value, error: undefined, isLoading: false };
       } catch (e) {

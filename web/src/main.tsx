@@ -4,6 +4,8 @@ import './style/tokens.css';
 import './style/base.css';
 import './style/shell.css';
 import './style/parts.css';
+import './style/overview.css';
+import './style/instances.css';
 import { followFeed } from './api/feed';
 import { followAddress } from './route';
 import { Shell } from './shell';

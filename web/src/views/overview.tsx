@@ -1,6 +1,46 @@
+// What runs now, how it went over the last hour or day, and what somebody should look at.
+import { Activity } from './overview-activity';
+import { Attention } from './overview-attention';
+import { isUnattended, Latest, Queues, Templates, Tiles, type Queue, type Stats } from './overview-now';
+import { useData } from '../data';
+import type { EventRecord } from '../api/types';
+import { changesStatus, isOfInstance, movesInstances } from '../news';
+import { store } from '../store';
 import { Page } from '../ui/page';
-import { Empty } from '../ui/state';
+import { Shown } from '../ui/state';
+import { First } from './overview-first';
+
+const SETTLE_MS = 1000;
+const QUEUES_MS = 1500;
+
+const isOfStats = (r: EventRecord): boolean => changesStatus(r) || movesInstances(r);
 
 export default function View() {
-  return <Page title="overview"><Empty title="Nothing here yet" /></Page>;
+  const stats = useData<Stats>('v1/stats', isOfStats, SETTLE_MS);
+  return (
+    <Page title="Overview">
+      <Shown data={stats} rows={8}>{(value) => <Whole stats={value} />}</Shown>
+    </Page>
+  );
+}
+
+function Whole({ stats }: { stats: Stats }) {
+  const queues = useData<{ queues: Queue[] }>('v1/queues?limit=1000', isOfInstance, QUEUES_MS);
+  const sum = Object.values(stats.instances).reduce((a, b) => a + b, 0);
+  if (sum === 0) return <First />;
+  return (
+    <div class="overview">
+      <Tiles stats={stats} />
+      <div class="overview-main">
+        <Activity />
+        <Attention unattended={(queues.value?.queues ?? [])
+          .filter((q) => isUnattended(q, store.now.value))} />
+      </div>
+      <div class="overview-more">
+        <Templates stats={stats} />
+        <Queues data={queues} />
+        <Latest />
+      </div>
+    </div>
+  );
 }
