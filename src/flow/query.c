@@ -291,7 +291,7 @@ static seek_found sought;
 
 static void rewrite(struct query *q, struct entry *e)
 {
-    supervisor_dirty(q->f, e, q->f->last_pos + 1);
+    rows_dirty(q->f, e, q->f->last_pos + 1);
     query_answer(q, ERR_NONE, SLICE("{}"));
 }
 
@@ -379,11 +379,13 @@ void flow_read(struct flow *f, const struct flow_query *from, flow_read_reply *r
     bool is_of_all = from->what == FLOW_LIST || from->what == FLOW_STATS ||
                      from->what == FLOW_INBOX || from->what == FLOW_BACKUP ||
                      (from->what == FLOW_VERIFY && from->id.len == 0);
+    if (is_of_all && from->what != FLOW_VERIFY && from->what != FLOW_BACKUP)
+        f->looked_at_ms = f->now_ms;
     q->visit.run = is_of_all ? flushed : loaded;
     if (from->what == FLOW_FEED)
         ask(q, STORE_FEED, feed_read);
     else if (is_of_all)
-        supervisor_flush(f, &q->visit);
+        rows_flush(f, &q->visit);
     else
         seek(f, q->q.id, SLICE_NONE, sought, q);
 }
