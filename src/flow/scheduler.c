@@ -132,16 +132,6 @@ static void step_one(struct flow *f, struct commit *c, const struct arrival *v, 
     }
 }
 
-/* A heartbeat between two records is heard at once: it changes no fact. */
-static void hear(struct entry *e, const struct commit *c, const struct outcome *o)
-{
-    for (uint32_t k = 0; k < o->effect_count; k++) {
-        uint32_t task = o->effects[k].task;
-        if (o->effects[k].kind == EFFECT_EXTEND)
-            e->i->tasks[task].heard_at_ms = c->work->tasks[task].heard_at_ms;
-    }
-}
-
 static const struct slice *name_replayed(struct commit *c, const struct outcome *o)
 {
     struct slice *names = arena_array(c->arena, o->replayed_count, sizeof *names);
@@ -195,8 +185,6 @@ static void take(struct flow *f, struct entry *e, struct encoding *n, struct arr
             flush_repeat(n, e);
             c->seqs[c->count] = encode(n, &v->e, o);
         }
-    } else if (v->e.kind == EVENT_HEARTBEAT) {
-        hear(e, c, o);
     }
     c->count++;
 }
