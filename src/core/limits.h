@@ -47,6 +47,9 @@
 #define WAKES_PER_ROUND_MAX 256   /* due instances taken per round of the loop */
 #define WAKES_PER_TEMPLATE_MAX 64 /* of those, from one template */
 #define ROW_FLUSH_MS 200          /* a row is written at most this long after its record */
+#define ROW_LAZY_MS 2000          /* the same in a shared store, while nobody looks at a list */
+#define ROWS_LAZY_MAX 4096        /* and no more of them at one node */
+#define ROW_LOOK_MS 30000         /* somebody looks for so long after the last list */
 #define HEARTBEAT_GRACE_MS 30000  /* least grace of running deadlines after a start */
 #define CACHE_BYTES_MAX (64 * 1024 * 1024) /* instances in memory */
 #define WAKE_WINDOW_MS 60000               /* wake-ups nearer than this are held in memory */

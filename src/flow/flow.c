@@ -211,7 +211,7 @@ static enum err read_behind_one(struct flow *f, const struct store_row *row, uin
         return ERR_MEMORY;
     e->must_load = true;
     unsent_keep(f, e, row->updated_at_ms, folded_pos + 1);
-    supervisor_dirty(f, e, folded_pos + 1);
+    rows_dirty(f, e, folded_pos + 1);
     return ERR_NONE;
 }
 
@@ -371,9 +371,8 @@ void flow_drain(struct flow *f)
 
 bool flow_is_idle(const struct flow *f)
 {
-    return list_first(&f->asks) == NULL && list_first(&f->unheard) == NULL &&
-           supervisor_is_idle(f) && f->arrivals_in_flight == 0 && !f->is_applying &&
-           cluster_has_left(f);
+    return list_first(&f->asks) == NULL && list_first(&f->unheard) == NULL && rows_are_idle(f) &&
+           f->arrivals_in_flight == 0 && !f->is_applying && cluster_has_left(f);
 }
 
 /* --- closing --- */

@@ -183,7 +183,7 @@ static seek_found sought;
 
 static void rewrite(struct query *q, struct entry *e)
 {
-    supervisor_dirty(q->f, e, q->f->last_pos + 1);
+    rows_dirty(q->f, e, q->f->last_pos + 1);
     query_answer(q, ERR_NONE, SLICE("{}"));
 }
 
@@ -311,11 +311,13 @@ void flow_read(struct flow *f, const struct flow_query *from, flow_read_reply *r
     q->reply = reply;
     q->context = context;
     bool is_of_all = is_about_all(from);
+    if (is_of_all && from->what != FLOW_VERIFY && from->what != FLOW_BACKUP)
+        f->looked_at_ms = f->now_ms;
     q->visit.run = is_of_all ? flushed : loaded;
     if (from->what == FLOW_FEED)
         query_feed(q);
     else if (is_of_all)
-        supervisor_flush(f, &q->visit);
+        rows_flush(f, &q->visit);
     else
         seek(f, q->q.id, SLICE_NONE, sought, q);
 }

@@ -375,7 +375,9 @@ static enum err put_node(struct lane *l, struct store_request *r)
     bson_append_document_begin(&update, "$set", -1, &set);
     put_text(&set, "info", node.info);
     bson_append_int64(&set, "folded_position", -1, (int64_t)node.folded_pos);
+    bson_append_int64(&set, "sent_position", -1, (int64_t)node.sent_pos);
     bson_append_int64(&set, "settled_position", -1, (int64_t)settled_pos);
+    put_date(&set, "looked_at", node.looked_at_ms);
     bson_append_document_end(&update, &set);
     bson_append_document_begin(&update, "$currentDate", -1, &now);
     bson_append_bool(&now, "seen_at", -1, true); /* the server's own clock */
