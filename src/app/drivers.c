@@ -397,6 +397,11 @@ int64_t drivers_next(const struct drivers *d)
     return d->far != NULL ? queue_sqs_next(d->far) : queue_local_next(d->queue);
 }
 
+bool drivers_is_settled(const struct drivers *d)
+{
+    return d->far == NULL || queue_sqs_is_settled(d->far);
+}
+
 void drivers_drain(struct drivers *d)
 {
     if (d->far != NULL)

@@ -258,7 +258,8 @@ static bool is_flush_due(const struct flow *f)
     if (k == NULL)
         return is_statement_due(f);
     const struct entry *e = LINK_OWNER(k, struct entry, dirty);
-    return list_first(&f->flush_waiters) != NULL || f->state == FLOW_DRAINING ||
+    bool is_now = f->config.is_guest && list_first(&f->committing) == NULL;
+    return is_now || list_first(&f->flush_waiters) != NULL || f->state == FLOW_DRAINING ||
            f->dirty.count >= ROWS_PER_WRITE || f->now_ms >= e->dirty_at_ms + ROW_FLUSH_MS;
 }
 
@@ -447,7 +448,7 @@ void supervisor_round(struct flow *f)
         return;
     if (f->state == FLOW_DRAINING)
         load_broken(f);
-    bool is_waking = f->state == FLOW_READY && !f->config.is_still;
+    bool is_waking = f->state == FLOW_READY && !f->config.is_still && guest_may_wake(f);
     if (is_waking && !f->is_shared)
         read_window(f);
     if (is_waking)
@@ -473,7 +474,7 @@ int64_t supervisor_next(const struct flow *f)
 {
     int64_t at_ms = next_flush(f);
     struct heap_entry *first = heap_first(&f->wakes);
-    bool is_waking = f->state == FLOW_READY && !f->config.is_still;
+    bool is_waking = f->state == FLOW_READY && !f->config.is_still && guest_may_wake(f);
     if (is_waking && first != NULL)
         at_ms = time_min(at_ms, first->at_ms);
     if (is_waking && !f->is_window_asked && !f->is_shared)
