@@ -93,7 +93,8 @@ static enum err open_store(struct drivers *d, const struct drivers_config *c, ch
     if (strcmp(c->store, "memory") == 0)
         return store_mem_open(&d->store);
     if (is_mongo(c->store))
-        return store_mongo_open(c->store, c->node, &d->store, message);
+        return c->is_brief ? store_mongo_open_brief(c->store, c->node, &d->store, message)
+                           : store_mongo_open(c->store, c->node, &d->store, message);
     return store_sqlite_open(c->data, &d->store, message);
 }
 

@@ -17,6 +17,7 @@ struct drivers_config {
     const char *store;     /* "sqlite", "memory", or the address of a MongoDB */
     const char *data;      /* the data folder of sqlite */
     const char *node;      /* this node's name, where others share the store */
+    bool is_brief;         /* this process lives for a short time and sleeps in between */
     bool takes_unfinished; /* a store that is still being filled from another one is opened too */
 };
 

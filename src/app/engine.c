@@ -100,8 +100,10 @@ static enum err open_sqs(struct engine *e, uint64_t seed)
 static enum err open_store(struct engine *e)
 {
     char message[DRIVERS_MESSAGE_BYTES] = "";
-    struct drivers_config c = {
-        .store = e->config->store, .data = e->config->data, .node = e->config->node_name};
+    struct drivers_config c = {.store = e->config->store,
+                               .data = e->config->data,
+                               .node = e->config->node_name,
+                               .is_brief = e->config->is_lambda};
     enum err err = drivers_open(&c, &e->drivers, message);
     if (err != ERR_NONE)
         log_line(LOG_ERROR, "app", "%s", message[0] != '\0' ? message : err_text(err));

@@ -9,12 +9,14 @@
 #include "base/version.h"
 #include "core/limits.h"
 
+#include <dirent.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #define START_LIMIT_MS 9000 /* AWS gives a start 10 s */
@@ -22,6 +24,7 @@
 #define MARGIN_MS_MIN 100              /* between giving up and being cut off */
 #define MARGIN_MS_MAX 1000             /* where there is much time */
 #define REST_LIMIT_MS 250              /* after an answer to a read: what is under way may end */
+#define LONG_SLEEP_MS 60000            /* then connections may be dead */
 #define LEFT_MS_MAX (15LL * 60 * 1000) /* AWS's limit of an invocation */
 #define LEFT_MS_FALLBACK 3000          /* AWS's own default, where the clocks do not agree */
 
@@ -32,6 +35,7 @@ struct lambda {
     struct lambda_runtime *runtime;
     struct lambda_call call;
     const struct lambda_handler *handler;
+    int64_t slept_at_ms, steady_slept_at_ms; /* by the clock that is set, and by the other one */
     bool is_open;
 };
 
@@ -235,6 +239,42 @@ static enum err handle(struct lambda *l)
     return e;
 }
 
+/* One of the clocks may have stood still meanwhile. */
+static bool has_slept_long(const struct lambda *l)
+{
+    return read_ms(CLOCK_BOOTTIME) - l->steady_slept_at_ms > LONG_SLEEP_MS ||
+           read_ms(CLOCK_REALTIME) - l->slept_at_ms > LONG_SLEEP_MS;
+}
+
+/* Routers forget connections that are idle for minutes, and tell nobody: whoever uses one waits
+ * until it gives up. Shut down, they say at once that they are no good, and new ones are made. */
+static void shut_connections(const struct lambda *l)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    const struct dirent *entry;
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        int64_t fd;
+        struct sockaddr_storage peer;
+        socklen_t len = sizeof peer;
+        if (slice_to_int(slice_of(entry->d_name), &fd) && fd != lambda_runtime_fd(l->runtime) &&
+            getpeername((int)fd, (struct sockaddr *)&peer, &len) == 0 &&
+            (peer.ss_family == AF_INET || peer.ss_family == AF_INET6))
+            (void)shutdown((int)fd, SHUT_RDWR);
+    }
+    if (folder != NULL)
+        closedir(folder);
+}
+
+static enum err sleep_until_called(struct lambda *l)
+{
+    l->steady_slept_at_ms = read_ms(CLOCK_BOOTTIME);
+    l->slept_at_ms = read_ms(CLOCK_REALTIME);
+    enum err e = lambda_runtime_next(l->runtime, &l->call.invocation);
+    if (e == ERR_NONE && has_slept_long(l))
+        shut_connections(l);
+    return e;
+}
+
 static enum err run(struct lambda *l)
 {
     enum err e = ERR_NONE;
@@ -243,7 +283,7 @@ static enum err run(struct lambda *l)
         struct arena arena = c->arena;
         *c = (struct lambda_call){.engine = &l->engine, .http = l->http, .arena = arena};
         l->handler = NULL;
-        e = lambda_runtime_next(l->runtime, &c->invocation);
+        e = sleep_until_called(l);
         if (e == ERR_NONE)
             e = handle(l);
         arena_reset(&c->arena);

@@ -216,6 +216,13 @@ enum err lambda_runtime_fail(struct lambda_runtime *r, const char *id, const cha
     return err;
 }
 
+int lambda_runtime_fd(const struct lambda_runtime *r)
+{
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    bool is_open = curl_easy_getinfo(r->easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK;
+    return is_open && fd != CURL_SOCKET_BAD ? fd : -1;
+}
+
 void lambda_runtime_close(struct lambda_runtime *r)
 {
     curl_easy_cleanup(r->easy);

@@ -31,6 +31,7 @@ enum err lambda_runtime_answer(struct lambda_runtime *r, const char *id,
 /* An error instead of an answer; `id` NULL: of the start. `type` is a word such as Swm.Memory. */
 enum err lambda_runtime_fail(struct lambda_runtime *r, const char *id, const char *type,
                              struct slice message);
+int lambda_runtime_fd(const struct lambda_runtime *r); /* of its connection; -1: there is none */
 void lambda_runtime_close(struct lambda_runtime *r);
 
 #endif

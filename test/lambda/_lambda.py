@@ -24,7 +24,7 @@ import urllib.parse
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "cluster")]
 
-from _cluster import CREDENTIALS, Moto, OwnSqs, REGION, Replicas, sqs_client  # noqa: E402,F401
+from _cluster import CREDENTIALS, FAKETIME, Moto, OwnSqs, REGION, Replicas, sqs_client  # noqa: E402,F401
 from _server import Cases, Failed, PROGRAM, ROOT, Server, WAIT_S, must, until  # noqa: E402,F401
 from proxy import Proxy  # noqa: E402
 

@@ -1,12 +1,15 @@
 """What can happen to a sandbox and around it, one thing at a time."""
 
+import datetime
 import json
+import pathlib
+import tempfile
 import threading
 import time
 
 import pymongo
 
-from _lambda import (Cases, Crashed, Function, FunctionError, Links, OwnSqs, Proxy, Replicas,
+from _lambda import (Cases, Crashed, FAKETIME, Function, FunctionError, Links, OwnSqs, Proxy, Replicas,
                      TimedOut, failures_of, must, records_event, sqs_client, until)
 
 TEMPLATES = [
@@ -132,6 +135,27 @@ def forgotten_connections(world):
     took_in_time(world)
 
 
+def long_sleep(world):
+    """After a long sleep connections are made anew, before anybody waits for a dead one. The clock
+    that tells is the machine's: here it is set ahead, as when only the machine has slept."""
+    with tempfile.TemporaryDirectory() as folder:
+        clock = pathlib.Path(folder) / "clock"
+        clock.write_text("+0\n")
+        world.function.env.update(
+            {"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(clock),
+             "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
+        world.function.idle.pop().close()
+        world.made += 1
+        must(failures_of(world.function.invoke(records_event(world.batch(1), "events"))) == [],
+             "the first one")
+        world.function.rest()
+        clock.write_text("+10m\n")
+        forgotten_connections(world)
+        events = world.function.get("/v1/events?newest_first=true&limit=1")["events"]
+        told = datetime.datetime.fromisoformat(events[0]["at"].replace("Z", "+00:00"))
+        must(abs(told.timestamp() - time.time()) < 5, f"the time of it is {told}")
+
+
 def took_in_time(world):
     batch = world.batch(3)
     began = time.monotonic()
@@ -238,7 +262,7 @@ def main():
                     ("the store is away", store_is_away), ("the queues are away", queues_are_away),
                     ("connections that were reset", dead_connections),
                     ("connections that are dead without a word", forgotten_connections),
-                    ("the same record in two sandboxes", same_record_twice),
+                    ("a long sleep", long_sleep), ("the same record in two sandboxes", same_record_twice),
                     ("a sandbox hangs until its deadline", hangs_until_its_deadline),
                     ("a backlog is spread", backlog)):
                 cases.check(name, world.run, work)
