@@ -26,7 +26,8 @@ sys.path[:0] = [str(HERE.parent / "cluster")]
 
 from _cluster import CREDENTIALS, FAKETIME, Moto, OwnSqs, REGION, Replicas, sqs_client  # noqa: E402,F401
 from _server import Cases, Failed, PROGRAM, ROOT, Server, WAIT_S, must, until  # noqa: E402,F401
-from proxy import Proxy  # noqa: E402
+from proxy import Proxy  # noqa: E402,F401
+from rie import Emulator  # noqa: E402,F401
 
 BASE = "/2018-06-01/runtime/"
 ANSWER_BYTES_MAX = 6 * 1024 * 1024 + 100
