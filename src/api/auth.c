@@ -82,6 +82,11 @@ bool auth_is_on(const struct auth *a)
     return a->has_admin || access_count(a->flow) > 0;
 }
 
+bool auth_is_shut(const struct auth *a)
+{
+    return a->must_have_keys && !auth_is_on(a);
+}
+
 static void note(struct http_request *r, enum role role, struct slice name)
 {
     struct auth_caller *caller = arena_alloc(http_arena(r), sizeof *caller);
@@ -126,6 +131,13 @@ enum err auth_find(struct auth *a, struct http_request *r, const char **why)
 {
     struct slice text, id, header = http_header(r, "Authorization");
     uint8_t hash[SHA256_BYTES];
+    if (http_caller(r) != NULL)
+        return ERR_NONE;
+    if (auth_is_shut(a)) {
+        *why = "there is no access key yet, and without one nothing is told here: set "
+               "SWM_ADMIN_KEY";
+        return ERR_FORBIDDEN;
+    }
     if (!auth_is_on(a))
         return ERR_NONE;
     *why = header.at == NULL ? "this server asks for a key: Authorization: Bearer KEY"
@@ -153,6 +165,13 @@ struct slice auth_actor(const struct http_request *r)
 {
     const struct auth_caller *caller = http_caller(r);
     return caller == NULL ? http_peer(r) : caller->actor;
+}
+
+const struct auth_caller auth_invoker = {ROLE_OPERATOR, {"lambda", sizeof "lambda" - 1}};
+
+bool auth_is_invoker(const struct http_request *r)
+{
+    return http_caller(r) == &auth_invoker;
 }
 
 void auth_refuse(struct auth *a, struct http_request *r, enum err e, const char *why)

@@ -51,6 +51,12 @@ static const char *policy_of(const char *type)
 
 static bool add_header(struct http_request *r, const char *name, const char *value)
 {
+    if (r->connection == NULL) {
+        if (r->answer_count == HTTP_ANSWER_FIELDS_MAX)
+            return false;
+        r->answer[r->answer_count++] = (struct http_field){slice_of(name), slice_of(value)};
+        return true;
+    }
     return MHD_add_response_header(r->response, name, value) == MHD_YES;
 }
 
@@ -78,15 +84,32 @@ static void finish_reply(struct http_request *r, int status, const char *type)
 {
     r->status = (unsigned)status;
     r->stage = REQUEST_ANSWERED;
-    if (r->response == NULL || !add_headers(r, type))
+    bool is_made = r->connection == NULL || r->response != NULL;
+    if (!is_made || !add_headers(r, type))
         r->is_dead = true;
     http_reply_wake(r);
+}
+
+/* The body of an answer that stays in memory. */
+static void keep_body(struct http_request *r, struct slice body)
+{
+    bool is_head = slice_eq_text(r->method, "HEAD");
+    r->out = is_head || body.len == 0 ? NULL : malloc(body.len);
+    r->is_dead |= r->out == NULL && !is_head && body.len > 0;
+    if (r->out != NULL)
+        memcpy(r->out, body.at, body.len);
+    r->out_len = r->out != NULL ? body.len : 0;
 }
 
 void http_reply(struct http_request *r, int status, const char *type, struct slice body)
 {
     assert(r->stage < REQUEST_ANSWERED);
     http_on_gone(r, NULL, NULL);
+    if (r->connection == NULL) {
+        keep_body(r, body);
+        finish_reply(r, status, type);
+        return;
+    }
     void *bytes = (void *)(uintptr_t)body.at;
     r->response = MHD_create_response_from_buffer(body.len, bytes, MHD_RESPMEM_MUST_COPY);
     finish_reply(r, status, type);
@@ -149,8 +172,9 @@ void http_stream(struct http_request *r, const char *type)
 {
     assert(r->stage < REQUEST_ANSWERED);
     r->is_stream = true;
-    r->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BYTES_FIRST,
-                                                    read_stream, r, NULL);
+    if (r->connection != NULL)
+        r->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BYTES_FIRST,
+                                                        read_stream, r, NULL);
     finish_reply(r, 200, type);
 }
 

@@ -28,6 +28,7 @@ enum err rest_open(const struct rest_config *config, struct rest **out)
     arena_init(&x->scratch, WORK_BYTES_MAX);
     x->id_seed = config->seed;
     auth_init(&x->auth, config->admin_key);
+    x->auth.must_have_keys = config->must_have_keys;
     if (!keep_text(config->data_folder, &x->data_folder) || !keep_text(config->store, &x->store) ||
         !keep_text(config->node, &x->node)) {
         rest_close(x);
@@ -201,7 +202,7 @@ static void lead(struct rest *x, struct http_request *r)
 {
     struct slice args[ROUTE_ARGS_MAX] = {{0}}, allow = SLICE_NONE;
     const struct route *row = route_find(r, args, &allow);
-    if (row == NULL && is_page(r, allow)) {
+    if (row == NULL && is_page(r, allow) && !auth_is_shut(&x->auth)) {
         rest_page(x, r, args);
         return;
     }

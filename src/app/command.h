@@ -21,6 +21,8 @@ int command_usage(const char *name);
 
 int cmd_serve(int argc, char **argv);
 void serve_help(void);
+int cmd_lambda(int argc, char **argv);
+void cmd_lambda_help(void);
 int cmd_version(int argc, char **argv);
 int cmd_template(int argc, char **argv);
 void cmd_template_help(void);

@@ -70,6 +70,8 @@
 #define NODE_SILENT_MS 2000      /* then the others finish its work */
 #define NODE_NAME_BYTES_MAX 60   /* of --node; a start adds its suffix */
 #define NODES_MAX 256            /* that share a store */
+#define TICK_ROWS_MAX 20000      /* due instances that a tick in AWS Lambda looks at */
+#define TICK_WAKES_MAX 256       /* of those it wakes so many itself; the rest goes to others */
 #define FRESH_MS 1000     /* what another node may have changed is read again after this long */
 #define RETENTION_PAGE 32 /* instances removed in one go */
 #define RETENTION_EVERY_MS 250  /* while there are more */
@@ -137,6 +139,11 @@
 #define ACCESS_KEYS_MAX 10000    /* revoked and expired ones are kept */
 #define ACCESS_TEXT_BYTES_MIN 16 /* of SWM_ADMIN_KEY */
 #define ACCESS_TEXT_BYTES_MAX 256
+
+/* AWS Lambda */
+#define LAMBDA_EVENT_BYTES_MAX (8 * 1024 * 1024)  /* one invocation; AWS allows 6 MB */
+#define LAMBDA_ANSWER_BYTES_MAX (6 * 1024 * 1024) /* its answer, as AWS allows */
+#define LAMBDA_TICK_MS_MIN 5000
 
 /* Memory of one unit of work (a request, a step) */
 #define WORK_BYTES_MAX (64 * 1024 * 1024)

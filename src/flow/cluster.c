@@ -60,16 +60,26 @@ static uint64_t score(struct slice node, struct slice thing)
 }
 
 /* Whether, of all the living, this node is the one for a thing (rendezvous hashing): nodes that see
- * the same living agree, and one that comes or goes moves only its own share. */
+ * the same living agree, and one that comes or goes moves only its own share. A guest does what it
+ * finds: it cannot wait and see. */
 bool cluster_is_mine(const struct flow *f, struct slice thing)
 {
     const struct cluster *c = f->cluster;
     uint64_t own = score(f->config.node, thing);
-    for (uint32_t k = 0; c != NULL && k < c->peer_count; k++)
-        if (c->peers[k].node.is_alive && !cluster_is_self(f, c->peers[k].node.id) &&
-            score(c->peers[k].node.id, thing) > own)
+    for (uint32_t k = 0; c != NULL && k < c->peer_count && !f->config.is_guest; k++)
+        if (c->peers[k].node.is_alive && !c->peers[k].is_guest &&
+            !cluster_is_self(f, c->peers[k].node.id) && score(c->peers[k].node.id, thing) > own)
             return false;
     return true;
+}
+
+bool cluster_is_watching(const struct flow *f, struct slice node)
+{
+    const struct cluster *c = f->cluster;
+    for (uint32_t k = 0; k < c->peer_count; k++)
+        if (slice_eq(c->peers[k].node.id, node))
+            return c->peers[k].node.is_alive && !c->peers[k].is_guest;
+    return false;
 }
 
 static void look_who_lives(struct flow *f)
@@ -90,9 +100,15 @@ static void look_who_lives(struct flow *f)
         c->company_at_ms = f->now_ms;
 }
 
-bool flow_is_heard(const struct flow *f)
+bool cluster_is_heard(const struct flow *f)
 {
     return f->cluster == NULL || f->now_ms < f->cluster->heard_at_ms + NODE_SILENT_MS;
+}
+
+/* A guest is heard while it has something to say. */
+bool flow_is_heard(const struct flow *f)
+{
+    return f->config.is_guest || cluster_is_heard(f);
 }
 
 bool flow_is_shared(const struct flow *f)
@@ -132,6 +148,13 @@ static struct slice queue_of(struct arena *a, struct slice info)
     return json_get_text(root, "queue");
 }
 
+/* The information is written by our own kind, without blanks. */
+static bool is_guest(struct slice info)
+{
+    static const char mark[] = "\"guest\":true";
+    return info.len > 0 && memmem(info.at, info.len, mark, sizeof mark - 1) != NULL;
+}
+
 static bool keep_peers(struct flow *f, const struct store_request *r)
 {
     struct cluster *c = f->cluster;
@@ -156,6 +179,7 @@ static bool keep_peers(struct flow *f, const struct store_request *r)
         p->folded_pos = r->nodes[k].folded_pos;
         if (slice_eq(queue_of(&c->arena, p->node.info), own)) /* else where nobody reads now */
             p->sent_pos = r->nodes[k].sent_pos;
+        p->is_guest = is_guest(p->node.info);
         c->peer_count++;
     }
     c->arena.edge = NULL;
@@ -367,7 +391,16 @@ enum err cluster_open(struct flow *f)
 void cluster_start(struct flow *f)
 {
     f->cluster->joined_at_ms = f->now_ms;
-    beat(f);
+    if (f->config.is_guest)
+        flow_start_step_done(f, ERR_NONE); /* it comes and goes: nobody waits for it */
+    else
+        beat(f);
+}
+
+/* A guest looks for what is due when it is told to. */
+static bool is_waking(const struct flow *f)
+{
+    return f->state == FLOW_READY && !f->config.is_still && !f->config.is_guest;
 }
 
 void cluster_round(struct flow *f)
@@ -375,17 +408,17 @@ void cluster_round(struct flow *f)
     struct cluster *c = f->cluster;
     if (c == NULL || c->joined_at_ms == 0)
         return;
-    if (f->now_ms >= c->beat_at_ms && !c->is_beating && !c->is_leaving) {
+    if (f->now_ms >= c->beat_at_ms && !c->is_beating && !c->is_leaving && guest_must_beat(f)) {
         look_who_lives(f);
         beat(f);
         if (f->state != FLOW_STARTING)
             catalog_refresh(f);
     }
-    bool is_waking = f->state == FLOW_READY && !f->config.is_still;
-    if (is_waking && f->now_ms >= c->due_at_ms && !c->is_due_asked)
+    if (is_waking(f) && f->now_ms >= c->due_at_ms && !c->is_due_asked)
         ask_due(f);
-    if (!f->config.is_still)
+    if (!f->config.is_still && guest_may_tidy(f))
         takeover_round(f);
+    guest_round(f);
     if (f->state == FLOW_DRAINING)
         leave(f);
 }
@@ -395,8 +428,9 @@ int64_t cluster_next(const struct flow *f)
     const struct cluster *c = f->cluster;
     if (c == NULL || c->joined_at_ms == 0)
         return TIME_NEVER;
-    int64_t at_ms = c->is_beating || c->is_leaving ? TIME_NEVER : c->beat_at_ms;
-    if (f->state == FLOW_READY && !f->config.is_still && !c->is_due_asked)
+    bool can_beat = !c->is_beating && !c->is_leaving && guest_must_beat(f);
+    int64_t at_ms = can_beat ? c->beat_at_ms : TIME_NEVER;
+    if (is_waking(f) && !c->is_due_asked)
         at_ms = time_min(at_ms, c->due_at_ms);
     return at_ms;
 }

@@ -7,6 +7,7 @@
 struct peer {
     struct flow_node node;
     uint64_t folded_pos, sent_pos;
+    bool is_guest; /* it may be gone the next moment: nothing is left to it */
 };
 
 /* The unfinished work of a node that fell silent. */

@@ -1,5 +1,5 @@
 /* The street's engine room: takes arrivals, loads, steps, commits, relays, and then answers. One
- * thread, never blocks. serve's loop, the simulator and later the Lambda handler drive it alike:
+ * thread, never blocks. serve's loop, the simulator and the Lambda handler drive it alike:
  *
  *     flow_arrive(…) / flow_wake(…)      events in
  *     flow_round(flow, now)              completions from the store, due wake-ups, steps, commits
@@ -34,6 +34,8 @@ struct flow_config {
     void *tell_context;
     int64_t
         retention_ms; /* finished instances are removed so long after their last change; 0: never */
+    bool is_guest;    /* it works only between flow_enter and flow_leave; the store is shared */
+    int64_t tick_ms;  /* of a guest: somebody enters with FLOW_TICKS about so often */
     bool is_still;    /* it reads, folds and writes rows; it wakes, sends and takes over nothing */
 };
 
@@ -66,6 +68,22 @@ enum err flow_start_error(const struct flow *f);
 void flow_drain(struct flow *f);
 bool flow_is_idle(const struct flow *f);
 void flow_close(struct flow *f);
+
+/* A guest's visits. Nothing of it runs in between, and nobody misses it (flow/guest.c). Before
+ * events and reads come, flow_is_fresh: what others have changed meanwhile has been read. When the
+ * visit's answers are there and flow_is_settled, all of it is durable, in rows, and out; one that
+ * is left before has its work finished by others. After flow_leave flow_round is called until
+ * flow_has_left. */
+enum flow_visit {
+    FLOW_READS,  /* nothing is written */
+    FLOW_WRITES, /* events come; those instances are woken that they make due */
+    FLOW_TICKS   /* all that is due is woken, what dead nodes left is finished, old ones go */
+};
+void flow_enter(struct flow *f, int64_t now_ms, enum flow_visit what);
+bool flow_is_fresh(const struct flow *f);
+bool flow_is_settled(const struct flow *f);
+void flow_leave(struct flow *f);
+bool flow_has_left(const struct flow *f);
 
 /* An event in. `e` is copied. reply may be NULL. The answer may come before this returns only for
  * ERR_OVERLOAD, ERR_CLOSING and ERR_MEMORY. */

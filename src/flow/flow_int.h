@@ -5,7 +5,8 @@
  * - scheduler.c: step and commit; relay.c: after the commit, tell everybody
  * - unsent.c: messages that may not be out; supervisor.c: due wake-ups; rows.c: rows behind; sys.c:
  * arrivals that name no instance
- * - cluster.c: other nodes at the same store, and the work of one that died
+ * - cluster.c: other nodes at the same store, and the work of one that died; guest.c: a node that
+ * works now and then
  * - import.c: instances from elsewhere, with their records
  * - retention.c: finished instances that were kept long enough
  * - access.c: access keys; messages.c: what the queue asks; apart.c: values stored apart
@@ -216,6 +217,12 @@ struct flow {
         bool is_asked;
     } retention;
 
+    struct guest { /* guest.c */
+        bool is_in, is_old, is_tick_due, is_due_asked, is_leaving;
+        enum flow_visit what;
+        int64_t fresh_at_ms; /* when the catalogue and the keys were last asked for */
+    } guest;
+
     bool is_shared; /* other nodes write to the store */
     struct cluster *cluster;
     bool is_catalog_asked, is_catalog_new;
@@ -415,8 +422,20 @@ bool cluster_is_looked_at(const struct flow *f); /* somebody asks one of the nod
 bool cluster_is_living(const struct flow *f, struct slice node);
 /* Whether a node has said that the messages of its record there are out. */
 bool cluster_has_sent(const struct flow *f, struct slice node, uint64_t pos);
-bool cluster_has_left(const struct flow *f); /* draining: the others know */
+bool cluster_is_heard(const struct flow *f); /* the others see that this node lives */
+bool cluster_is_watching(const struct flow *f, struct slice node); /* it lives, and is no guest */
+bool cluster_has_left(const struct flow *f);                       /* draining: the others know */
 void cluster_drop(struct flow *f);
+
+/* guest.c: all may be done where the node is no guest */
+bool guest_may_wake(const struct flow *f);  /* what is due */
+bool guest_may_tidy(const struct flow *f);  /* what is nobody's in particular */
+bool guest_must_beat(const struct flow *f); /* others must know that it is there */
+void guest_round(struct flow *f);
+void guest_note_early(struct flow *f, struct entry *e); /* a wake from outside found nothing due */
+
+/* takeover.c: see also cluster_int.h */
+bool takeover_is_over(const struct flow *f); /* no dead node is left to be replaced by this one */
 
 /* messages.c */
 void messages_drop(struct flow *f);

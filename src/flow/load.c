@@ -146,9 +146,11 @@ static bool is_own(const struct flow *f, struct slice node)
     return slice_eq(node, f->config.node);
 }
 
+/* A guest knows who lives while the others know of it. */
 static bool is_orphan(const struct flow *f, const struct store_record *r)
 {
-    return f->is_shared && !cluster_is_living(f, r->node);
+    bool is_known = !f->config.is_guest || (guest_may_wake(f) && cluster_is_heard(f));
+    return f->is_shared && is_known && !cluster_is_living(f, r->node);
 }
 
 /* What the row lacks and a node appended that lives no more may have come after that node's work

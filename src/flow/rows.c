@@ -86,7 +86,7 @@ bool rows_are_idle(const struct flow *f)
  * nobody looks at lists. What is behind is held in memory, and read again after a crash. */
 static bool is_lazy(const struct flow *f)
 {
-    return f->is_shared && !cluster_is_looked_at(f);
+    return f->is_shared && !f->config.is_guest && !cluster_is_looked_at(f);
 }
 
 static int64_t flush_at(const struct flow *f, const struct entry *e)
@@ -103,7 +103,8 @@ static bool is_flush_due(const struct flow *f)
     if (k == NULL)
         return is_statement_due(f);
     const struct entry *e = LINK_OWNER(k, struct entry, dirty);
-    return list_first(&f->flush_waiters) != NULL || f->state == FLOW_DRAINING ||
+    bool is_now = f->config.is_guest && list_first(&f->committing) == NULL;
+    return is_now || list_first(&f->flush_waiters) != NULL || f->state == FLOW_DRAINING ||
            f->dirty.count >= most || f->now_ms >= flush_at(f, e);
 }
 

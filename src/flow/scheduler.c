@@ -305,6 +305,8 @@ static void submit(struct flow *f, struct entry *e, struct encoding *n)
 /* Nothing to store: dry runs, wakes that found nothing, counted repeats. */
 static void answer_now(struct flow *f, struct entry *e, struct encoding *n)
 {
+    if (n->c->count > 0 && n->c->arrivals[0]->e.kind == EVENT_WAKE)
+        guest_note_early(f, e);
     relay_unstored(f, e, n->c);
     ask_free(n->q);
     supervisor_note(f, e);
@@ -433,7 +435,8 @@ static bool must_ask_first(const struct flow *f, const struct entry *e)
     struct link *k = list_first(&e->pending);
     for (; k != NULL && looked_at < COMMIT_EVENTS_MAX; k = list_after(&e->pending, k)) {
         const struct arrival *v = LINK_OWNER(k, struct arrival, link);
-        if (v->e.dry_run || v->e.kind == EVENT_HEARTBEAT)
+        bool is_reminder = v->e.kind == EVENT_WAKE && !e->is_wake_pending;
+        if (v->e.dry_run || v->e.kind == EVENT_HEARTBEAT || is_reminder)
             return true;
         looked_at++;
     }

@@ -187,7 +187,7 @@ void supervisor_round(struct flow *f)
 {
     if (f->state == FLOW_STARTING)
         return;
-    bool is_waking = f->state == FLOW_READY && !f->config.is_still;
+    bool is_waking = f->state == FLOW_READY && !f->config.is_still && guest_may_wake(f);
     if (is_waking && !f->is_shared)
         read_window(f);
     if (is_waking)
@@ -199,7 +199,7 @@ int64_t supervisor_next(const struct flow *f)
 {
     int64_t at_ms = rows_next(f);
     struct heap_entry *first = heap_first(&f->wakes);
-    bool is_waking = f->state == FLOW_READY && !f->config.is_still;
+    bool is_waking = f->state == FLOW_READY && !f->config.is_still && guest_may_wake(f);
     if (is_waking && first != NULL)
         at_ms = time_min(at_ms, first->at_ms);
     if (is_waking && !f->is_window_asked && !f->is_shared)

@@ -123,13 +123,18 @@ static void work_on_takeover(struct flow *f, struct takeover *t)
     }
 }
 
+static bool is_ours_to_replace(const struct flow *f, const struct peer *p)
+{
+    return !p->node.is_alive && !cluster_is_self(f, p->node.id) && cluster_is_mine(f, p->node.id) &&
+           p->node.id.len <= sizeof f->cluster->takeover.id;
+}
+
 static void look_for_dead(struct flow *f)
 {
     struct cluster *c = f->cluster;
     for (uint32_t k = 0; k < c->peer_count && !c->takeover.is_active; k++) {
         const struct peer *p = &c->peers[k];
-        bool is_dead = !p->node.is_alive && !cluster_is_self(f, p->node.id);
-        if (!is_dead || !cluster_is_mine(f, p->node.id) || p->node.id.len > sizeof c->takeover.id)
+        if (!is_ours_to_replace(f, p))
             continue;
         struct takeover *t = &c->takeover;
         *t = (struct takeover){.is_active = true, .id_len = p->node.id.len};
@@ -139,6 +144,15 @@ static void look_for_dead(struct flow *f)
         t->folded_pos = p->folded_pos;
         log_line(LOG_WARN, "flow", "finishing the work of node %.*s", SLICE_ARG(p->node.id));
     }
+}
+
+bool takeover_is_over(const struct flow *f)
+{
+    const struct cluster *c = f->cluster;
+    for (uint32_t k = 0; k < c->peer_count; k++)
+        if (is_ours_to_replace(f, &c->peers[k]))
+            return false;
+    return !c->takeover.is_active;
 }
 
 void takeover_round(struct flow *f)
