@@ -82,7 +82,7 @@ static void list_read(struct flow *f, struct ask *a)
 
 /* --- the feed --- */
 
-void query_put_record(struct json_out *o, const struct record *r, struct slice changes)
+void query_put_brief(struct json_out *o, const struct record *r)
 {
     json_put_number(o, "seq", (int64_t)r->seq);
     json_put_string(o, "event", r->event);
@@ -102,6 +102,11 @@ void query_put_record(struct json_out *o, const struct record *r, struct slice c
         json_put_string(o, "comment", r->reason);
     if (r->count > 1)
         json_put_number(o, "count", r->count);
+}
+
+void query_put_record(struct json_out *o, const struct record *r, struct slice changes)
+{
+    query_put_brief(o, r);
     if (r->data != NULL)
         json_put_raw(o, "data", json_write(o->text.arena, r->data));
     json_put_raw(o, "changes", changes.len > 0 ? changes : SLICE("[]"));
@@ -111,7 +116,8 @@ void query_put_record(struct json_out *o, const struct record *r, struct slice c
 bool query_is_asked(const struct flow_query *q, const struct record *r)
 {
     return (q->verdict.len == 0 || slice_eq(q->verdict, r->verdict)) &&
-           (q->event.len == 0 || slice_eq(q->event, r->event));
+           (q->event.len == 0 || slice_eq(q->event, r->event)) &&
+           (q->task.len == 0 || slice_eq(q->task, r->task));
 }
 
 static void put_feed_record(struct query *q, const struct store_record *stored)
@@ -253,8 +259,12 @@ static void loaded(struct flow *f, struct visit *v, struct entry *e, enum err er
     }
     if (err != ERR_NONE)
         query_answer(q, err, SLICE_NONE);
+    else if (q->q.what == FLOW_EVENTS && q->q.brief)
+        query_brief(q, e);
     else if (q->q.what == FLOW_EVENTS)
         query_events(q, e);
+    else if (q->q.what == FLOW_TIMELINE)
+        query_timeline(q, e);
     else if (q->q.what == FLOW_VERIFY)
         query_verify(q);
     else if (q->q.what == FLOW_EXPORT)
@@ -313,7 +323,7 @@ static void copy_query(struct query *q, void *argument)
 {
     const struct flow_query *from = argument;
     struct slice *const texts[] = {&q->q.id, &q->q.after, &q->q.verdict, &q->q.event,
-                                   &q->q.assignee};
+                                   &q->q.task, &q->q.assignee};
     q->q = *from;
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
         *texts[k] = slice_copy(&q->arena, *texts[k]);

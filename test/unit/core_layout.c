@@ -277,7 +277,7 @@ TEST(the_same_template_gives_the_same_picture)
     add_tangle(&a, 60);
     add_tangle(&b, 60);
     CHECK(slice_eq(layout_svg(&a.arena, &a.t, NULL), layout_svg(&b.arena, &b.t, NULL)));
-    CHECK(slice_eq(layout_json(&a.arena, &a.t), layout_json(&b.arena, &b.t)));
+    CHECK(slice_eq(layout_json(&a.arena, &a.t, NULL), layout_json(&b.arena, &b.t, NULL)));
     arena_drop(&a.arena);
     arena_drop(&b.arena);
 }
@@ -360,7 +360,8 @@ TEST(names_stay_text_in_every_language)
     CHECK(!has(mermaid, "<script") && !has(mermaid, "```") && !has(mermaid, "%%"));
     CHECK(has(mermaid, "#60;/text#62;"));
     yyjson_val *root = NULL;
-    CHECK(json_read(&b.arena, layout_json(&b.arena, &b.t), 1 << 20, 16, NULL, &root) == ERR_NONE);
+    CHECK(json_read(&b.arena, layout_json(&b.arena, &b.t, NULL), 1 << 20, 16, NULL, &root) ==
+          ERR_NONE);
     yyjson_val *task = yyjson_arr_get_first(json_get(root, "tasks"));
     CHECK(slice_eq_text(json_get_text(task, "name"), HOSTILE));
     arena_drop(&b.arena);
@@ -422,7 +423,8 @@ TEST(json_has_the_picture_s_coordinates)
     add_pizza(&b);
     layout_make(&b.arena, &b.t, &l);
     yyjson_val *root = NULL;
-    CHECK(json_read(&b.arena, layout_json(&b.arena, &b.t), 1 << 20, 16, NULL, &root) == ERR_NONE);
+    CHECK(json_read(&b.arena, layout_json(&b.arena, &b.t, NULL), 1 << 20, 16, NULL, &root) ==
+          ERR_NONE);
     int64_t x = 0, height = 0;
     yyjson_val *send = yyjson_arr_get(json_get(root, "tasks"), 3);
     CHECK(json_get_int(send, "x", &x) && x == l.tasks[3].x);
