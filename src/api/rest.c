@@ -182,7 +182,7 @@ static bool admit_share(struct rest *x, struct http_request *r, const struct rou
     const char *why = NULL;
     enum err e = auth_find_share(&x->auth, r, &why);
     bool is_shared = row != NULL && is_read(r) && is_listed(row->query, SLICE("share"));
-    struct slice asked = is_shared && args[0].at != NULL ? args[0] : http_query(r, "instance");
+    struct slice asked = is_shared && args[0].len > 0 ? args[0] : http_query(r, "instance");
     if (e == ERR_NONE && (!is_shared || !slice_eq(asked, http_caller(r)->only))) {
         e = ERR_FORBIDDEN;
         why = "a share link shows one instance, and nothing else";

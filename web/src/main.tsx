@@ -4,6 +4,8 @@ import './style/tokens.css';
 import './style/base.css';
 import './style/shell.css';
 import './style/parts.css';
+import './style/graph.css';
+import './style/instance.css';
 import { followFeed } from './api/feed';
 import { followAddress } from './route';
 import { Shell } from './shell';
