@@ -108,12 +108,18 @@ static void keep_line(struct query *q, const struct store_record *stored)
     q->lines[q->line_count++] = json_out_slice(&o);
 }
 
+static bool is_scanned(const struct query *q)
+{
+    bool is_at_end = q->q.newest_first ? q->page.first <= 1 : q->page.last >= q->page.revision;
+    return is_at_end || q->line_count >= q->q.limit || q->scanned >= EVENTS_SCANNED_MAX;
+}
+
 /* The page ends where the last record was looked at. */
 static void take_records(struct query *q, void *argument)
 {
     const struct store_request *r = argument;
     q->f->scratch.edge = q->arena.edge;
-    for (uint32_t k = 0; k < r->record_count && q->line_count < q->q.limit; k++) {
+    for (uint32_t k = 0; k < r->record_count && !is_scanned(q); k++) {
         const struct store_record *stored = &r->records[k];
         if (stored->seq > q->page.revision)
             continue; /* it came meanwhile */
@@ -122,12 +128,6 @@ static void take_records(struct query *q, void *argument)
         *(q->q.newest_first ? &q->page.first : &q->page.last) = stored->seq;
     }
     q->f->scratch.edge = NULL;
-}
-
-static bool is_scanned(const struct query *q)
-{
-    bool is_at_end = q->q.newest_first ? q->page.first <= 1 : q->page.last >= q->page.revision;
-    return is_at_end || q->line_count >= q->q.limit || q->scanned >= EVENTS_SCANNED_MAX;
 }
 
 static void put_lines(struct query *q, void *argument)

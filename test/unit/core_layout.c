@@ -250,6 +250,126 @@ TEST(five_hundred_tasks_keep_their_distance)
     arena_drop(&b.arena);
 }
 
+/* `tasks` tasks that need the first one and are needed by the last. */
+static void add_fan(struct builder *b, uint32_t tasks)
+{
+    uint32_t split = add_task(b, "split"), first = b->t.task_count;
+    for (uint32_t i = 0; i < tasks; i++)
+        add_need(b, add_task(b, "work"), split);
+    uint32_t join = add_task(b, "join");
+    for (uint32_t i = 0; i < tasks && i < NEEDS_HERE; i++)
+        add_need(b, join, first + i);
+}
+
+TEST(a_stage_of_many_tasks_is_broken_into_columns)
+{
+    struct builder b;
+    struct layout l;
+    begin(&b);
+    add_stage(&b, "many");
+    for (int i = 0; i < 40; i++)
+        add_task(&b, "alone");
+    layout_make(&b.arena, &b.t, &l);
+    check_boxes(&b, &l);
+    CHECK(l.width < 4 * l.height && l.height < 4 * l.width);
+    CHECK(l.tasks[0].x == l.tasks[1].x && l.tasks[0].y < l.tasks[1].y); /* read downwards */
+    arena_drop(&b.arena);
+}
+
+TEST(a_column_of_few_tasks_is_not_broken)
+{
+    struct builder b;
+    struct layout l;
+    begin(&b);
+    add_stage(&b, "few");
+    for (int i = 0; i < 8; i++)
+        add_task(&b, "alone");
+    layout_make(&b.arena, &b.t, &l);
+    for (int i = 1; i < 8; i++)
+        CHECK(l.tasks[i].x == l.tasks[0].x);
+    arena_drop(&b.arena);
+}
+
+/* Where they pass a column, arrows from one box lie on each other. */
+TEST(long_arrows_of_one_task_share_their_way)
+{
+    struct builder b;
+    struct layout l;
+    begin(&b);
+    add_stage(&b, "fan");
+    add_fan(&b, 30);
+    layout_make(&b.arena, &b.t, &l);
+    check_boxes(&b, &l);
+    check_arrows(&l);
+    int way = 0;
+    uint32_t count = 0;
+    for (uint32_t e = 0; e < l.edge_count; e++) {
+        if (l.edges[e].from != 0 || l.edges[e].point_count < 10)
+            continue;
+        int y = l.edges[e].points[2 * 3 + 1]; /* where it enters the first column it passes */
+        CHECK(count == 0 || y == way);
+        way = y;
+        count++;
+    }
+    CHECK(count > 10);
+    arena_drop(&b.arena);
+}
+
+TEST(lanes_are_no_higher_than_their_highest_column)
+{
+    struct builder b;
+    struct layout l;
+    begin(&b);
+    add_stage(&b, "fan");
+    add_fan(&b, 30);
+    layout_make(&b.arena, &b.t, &l);
+    int top = l.height, bottom = 0, rows = 0;
+    for (uint32_t i = 0; i < b.t.task_count; i++) {
+        int in_column = 0;
+        for (uint32_t k = 0; k < b.t.task_count; k++)
+            in_column += l.tasks[k].x == l.tasks[i].x;
+        rows = in_column > rows ? in_column : rows;
+        top = l.tasks[i].y < top ? l.tasks[i].y : top;
+        bottom = l.tasks[i].y > bottom ? l.tasks[i].y : bottom;
+    }
+    CHECK(bottom - top <= rows * (l.tasks[0].height + 20));
+    arena_drop(&b.arena);
+}
+
+TEST(a_long_name_widens_its_own_column)
+{
+    struct builder b;
+    struct layout l;
+    begin(&b);
+    add_stage(&b, "s");
+    uint32_t first = add_task(&b, "a_task_with_a_rather_long_name_indeed");
+    uint32_t second = add_task(&b, "short");
+    add_need(&b, second, first);
+    layout_make(&b.arena, &b.t, &l);
+    CHECK(l.tasks[first].width > l.tasks[second].width);
+    arena_drop(&b.arena);
+}
+
+/* What laying out costs, counted: it grows little faster than the picture. */
+TEST(the_cost_of_a_layout_is_bounded)
+{
+    uint64_t steps[2];
+    for (uint32_t size = 0; size < 2; size++) {
+        struct builder b;
+        struct layout l;
+        begin(&b);
+        for (int s = 0; s < 5; s++) {
+            add_stage(&b, "tangle");
+            add_tangle(&b, size == 0 ? 100 : 1000);
+        }
+        layout_make(&b.arena, &b.t, &l);
+        steps[size] = l.steps;
+        arena_drop(&b.arena);
+    }
+    CHECK(steps[0] > 500 && steps[0] < 2000000);
+    CHECK(steps[1] < 40 * steps[0]);
+}
+
 TEST(a_chain_of_the_most_tasks_is_drawn_whole)
 {
     struct builder b;
@@ -300,6 +420,23 @@ TEST(paint_shows_statuses_attempts_and_generations)
     CHECK(has(svg, "prefers-color-scheme:dark"));
     struct slice bare = layout_svg(&b.arena, &b.t, NULL);
     CHECK(has(bare, "data-task=\"make\"") && !has(bare, "data-status"));
+    arena_drop(&b.arena);
+}
+
+TEST(json_has_what_is_painted)
+{
+    struct builder b;
+    begin(&b);
+    add_pizza(&b);
+    enum task_status tasks[] = {TASK_COMPLETED, TASK_RETRYING, TASK_RUNNING, TASK_PENDING,
+                                TASK_PENDING};
+    enum stage_status stages[] = {STAGE_COMPLETED, STAGE_ACTIVE, STAGE_PENDING};
+    uint32_t attempts[] = {1, 12, 1, 0, 0}, generations[] = {1, 3, 1, 1, 1};
+    struct layout_paint p = {tasks, stages, attempts, generations};
+    struct slice json = layout_json(&b.arena, &b.t, &p);
+    CHECK(has(json, "\"status\":\"RETRYING\",\"generation\":3,\"attempt\":12"));
+    CHECK(has(json, "\"name\":\"prepare\",\"status\":\"ACTIVE\""));
+    CHECK(!has(layout_json(&b.arena, &b.t, NULL), "\"status\""));
     arena_drop(&b.arena);
 }
 

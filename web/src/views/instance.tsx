@@ -25,7 +25,7 @@ import { Scrub } from './instance-scrub';
 import { findTask, TaskPanel } from './instance-task';
 import { TimelineView } from './instance-timeline';
 
-const LINES_SHOWN = 6; // of why it waits
+const LINES_SHOWN = 4; // of why it waits
 const LINES_MAX = 500;
 const OPEN = ['RUNNING', 'PAUSED', 'COMPENSATING'];
 
