@@ -79,12 +79,12 @@ function Lane({ stage, nth, status, action }: {
       aria-label={`Stage ${nth}: ${stage.name}${now ? `, ${now}` : ''}`}
       style={{ left: `${x}px`, top: `${y}px`, width: `${width}px`, height: `${height}px` }}>
       <header><span class="g-ordinal">Stage {nth}</span>{now && <Status of={now} />}</header>
-      <h3 class="g-stage" dir="auto" title={stage.name}>{stage.name}
+      <h2 class="g-stage" dir="auto" title={stage.name}>{stage.name}
         {action && now !== undefined && now !== 'PENDING' && (
           <button type="button" class="icon-button g-act" title={action.label(stage.name)}
             tabIndex={-1} aria-label={action.label(stage.name)}
             onClick={() => action.run(stage.name)}><Icon name={action.icon} /></button>
-        )}</h3>
+        )}</h2>
     </section>
   );
 }

@@ -174,8 +174,8 @@ function Gantt({ shown, layout, timeline, zoom }: Omit<Props, 'model'> & { zoom:
   const head = (
     <div class="timeline-row timeline-head" role="row" style={{ width: `${label + width + 24}px` }}>
       <span class="timeline-label" role="columnheader" style={{ width: `${label}px` }}>Task</span>
-      <span role="columnheader" class="timeline-track" aria-label="Attempts over time">
-        <Scaled scale={scale} /></span>
+      <span role="columnheader" class="timeline-track">
+        <span class="hidden">Attempts</span><Scaled scale={scale} /></span>
     </div>
   );
   return (

@@ -160,6 +160,7 @@ function DataTab({ model }: { model: Model }) {
   const tasks = stages.flatMap((s) => s.tasks).filter((t) => t.output !== null);
   return (
     <div class="data-tab">
+      <h2 class="hidden">Data</h2>
       <Json value={input} label="Input" />
       {output === null ? <p class="quiet"><b>Output</b>: none yet</p>
         : <Json value={output} label="Output" />}
