@@ -122,13 +122,13 @@ enum err flow_foresee(const struct flow *f, const struct template *t,
 /* Reads (flow/query.c): each answers JSON text through its callback, rows flushed before. */
 typedef void flow_read_reply(void *context, enum err err, struct slice json);
 enum flow_read {
-    FLOW_SHOW,   /* one instance, as of `at_seq`, or `at_ms`, or now */
-    FLOW_EVENTS, /* records of one instance with `from` worked out: {"events":[…],"next":…};
-                    `brief`: without changes and data */
+    FLOW_SHOW,     /* one instance, as of `at_seq`, or `at_ms`, or now */
+    FLOW_EVENTS,   /* records of one instance with `from` worked out: {"events":[…],"next":…};
+                      `brief`: without changes and data */
     FLOW_TIMELINE, /* its attempts, stages and pauses as they follow from a page of records */
-    FLOW_FEED,   /* records of all after `after`: {"events":[…],"next":"…"} */
-    FLOW_LIST,   /* {"instances":[…],"next":"…"} */
-    FLOW_COUNT,  /* how many FLOW_LIST gives: {"count":n,"more":bool,"by_status":{…}} */
+    FLOW_FEED,     /* records of all after `after`: {"events":[…],"next":"…"} */
+    FLOW_LIST,     /* {"instances":[…],"next":"…"} */
+    FLOW_COUNT,    /* how many FLOW_LIST gives: {"count":n,"more":bool,"by_status":{…}} */
     FLOW_ACTIVITY, /* what began and ended in each `width_ms` the last `limit`: {"buckets":[…],…} */
     FLOW_ATTENTION, /* what somebody should look at: {"failed":{…},"overdue":{…},…,"items":[…]} */
     FLOW_STATS,   /* {"instances":{"RUNNING":n,…},"templates":[…],…} */

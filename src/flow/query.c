@@ -322,8 +322,8 @@ static void copy_filter(struct query *q)
 static void copy_query(struct query *q, void *argument)
 {
     const struct flow_query *from = argument;
-    struct slice *const texts[] = {&q->q.id, &q->q.after, &q->q.verdict, &q->q.event,
-                                   &q->q.task, &q->q.assignee};
+    struct slice *const texts[] = {&q->q.id,    &q->q.after, &q->q.verdict,
+                                   &q->q.event, &q->q.task,  &q->q.assignee};
     q->q = *from;
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
         *texts[k] = slice_copy(&q->arena, *texts[k]);

@@ -34,10 +34,10 @@ struct query {
     uint64_t scanned;      /* FLOW_EVENTS, brief: records looked at */
     struct slice *lines;   /* likewise: what was found, as it is read */
     uint32_t line_count;
-    struct timeline *timeline; /* FLOW_TIMELINE: query_timeline.c */
+    struct timeline *timeline;   /* FLOW_TIMELINE: query_timeline.c */
     struct attention *attention; /* FLOW_ATTENTION: attention.c */
-    struct payload_list refs;  /* FLOW_EXPORT: what the records name */
-    struct slice *ids;         /* FLOW_VERIFY: this page of instances */
+    struct payload_list refs;    /* FLOW_EXPORT: what the records name */
+    struct slice *ids;           /* FLOW_VERIFY: this page of instances */
     uint32_t id_count, id_at;
     struct slice cursor;
 };

@@ -133,6 +133,7 @@ await check('what a replay would run is shown in the graph before it runs', asyn
   await work(id, 'assign_queue', { driver: 'Mia' });
   await page.locator('.preview', { hasText: '2 tasks' }).waitFor();
   await box('pack').and(page.locator('.is-marked')).waitFor();
+  await mustBeAccessible(browser, 'a replay to come');
   await shot(browser, 'instance-replay');
   await page.locator('.preview').getByText('only this task').click();
   await page.locator('.preview', { hasText: '1 task' }).waitFor();

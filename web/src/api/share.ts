@@ -23,5 +23,8 @@ function tokenOf(hash: string): string {
   return /^#\/shared\/([^?/]+)/.exec(hash)?.[1] ?? /^#([^?/]+)/.exec(hash)?.[1] ?? '';
 }
 
+const opened = globalThis.location?.hash ?? '';
 /** What this page was opened with; another link is another page. */
-export const shared: Shared | null = readShare(tokenOf(globalThis.location?.hash ?? ''));
+export const shared: Shared | null = readShare(tokenOf(opened));
+/** Whether it was meant to be opened with a link, whole or not. */
+export const isByLink: boolean = shared !== null || opened.startsWith('#/shared/');

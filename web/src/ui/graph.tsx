@@ -180,7 +180,7 @@ export function Graph({ layout, looks, label, chosen, marked, onChoose, stageAct
   const box = useRef<HTMLDivElement>(null);
   const plane = useRef<HTMLDivElement>(null);
   const view = useRef<GraphView | null>(null);
-  const stop = useSignal(chosen ?? layout.tasks[0]?.id);
+  const stop = useSignal(chosen || layout.tasks[0]?.id);
   useEffect(() => {
     if (box.current === null || plane.current === null) return undefined;
     const mine = new GraphView(box.current, plane.current, layout);

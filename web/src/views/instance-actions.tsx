@@ -4,12 +4,14 @@ import { get, instancePath, post, templatePath } from '../api/client';
 import type { InstanceShown, Share, TaskShown } from '../api/instance';
 import { parse } from '../api/json';
 import { Cli, command, Copy } from '../ui/cli';
-import { closeDialog, openAction, openDialog } from '../ui/dialog';
+import { closeDialog, openAction } from '../ui/dialog';
 import { say } from '../ui/toast';
 
 type Verdict = { verdict: string; reason?: string; status?: string; tasks?: string[] };
 
 const text = (form: FormData, name: string): string => String(form.get(name) ?? '').trim();
+const because = (form: FormData): string[] =>
+  (text(form, 'reason') ? ['--reason', text(form, 'reason')] : []);
 const nameOf = (i: InstanceShown): string => i.key ?? i.instance;
 
 function outcome(answer: Verdict, done: string): string {
@@ -41,7 +43,7 @@ export function openPause(i: InstanceShown): void {
       reason: text(form, 'reason'), timers: text(form, 'timers'), resume_at: resumeAt(form),
     }), 'Paused.'),
     cli: (form) => command('pause', i.instance, '--timers', text(form, 'timers'),
-      resumeAt(form) && '--until', resumeAt(form), '--reason', text(form, 'reason')),
+      resumeAt(form) && '--until', resumeAt(form), ...because(form)),
   });
 }
 
@@ -57,7 +59,7 @@ export function openResume(i: InstanceShown): void {
     confirm: 'Resume',
     send: async (form) => outcome(await byHand(i, 'resume', { reason: text(form, 'reason') }),
       'Resumed.'),
-    cli: (form) => command('resume', i.instance, '--reason', text(form, 'reason')),
+    cli: (form) => command('resume', i.instance, ...because(form)),
   });
 }
 
@@ -80,7 +82,7 @@ export function openCancel(i: InstanceShown): void {
     isDanger: true,
     send: async (form) => outcome(await byHand(i, 'cancel', { reason: text(form, 'reason') }),
       'Cancelled.'),
-    cli: (form) => command('cancel', i.instance, '--reason', text(form, 'reason')),
+    cli: (form) => command('cancel', i.instance, ...because(form)),
   });
 }
 
@@ -126,8 +128,7 @@ export function openReplay(i: InstanceShown, target: Target, tasks: string[], in
       return outcome(answer, 'It runs again.');
     },
     cli: (form) => command('replay', i.instance, task ? '--task' : '--stage', task ?? stage,
-      only && '--only', changed(form) && '--input', changed(form), '--reason',
-      text(form, 'reason')),
+      only && '--only', changed(form) && '--input', changed(form), ...because(form)),
   });
 }
 
@@ -156,7 +157,7 @@ export function openComplete(i: InstanceShown, t: TaskShown): void {
     send: async (form) => outcome(await post<Verdict>('v1/tasks/complete', { ...attemptOf(i, t),
       output: readJson(text(form, 'output')), reason: text(form, 'reason') }), 'Completed.'),
     cli: (form) => command('task', 'complete', i.instance, '--task', t.id, '--output',
-      text(form, 'output'), '--reason', text(form, 'reason')),
+      text(form, 'output'), ...because(form)),
   });
 }
 
@@ -184,7 +185,7 @@ export function openFail(i: InstanceShown, t: TaskShown): void {
       reason: text(form, 'reason') }), 'Failed.'),
     cli: (form) => command('task', 'fail', i.instance, '--task', t.id, '--error',
       text(form, 'error'), text(form, 'message') && '--message', text(form, 'message'),
-      '--reason', text(form, 'reason')),
+      ...because(form)),
   });
 }
 
@@ -237,8 +238,7 @@ export function openShare(i: InstanceShown): void {
     send: async (form) => {
       const share = await post<Share>(`${instancePath(i.instance)}/share`,
         { expires: text(form, 'expires') });
-      setTimeout(() => openDialog(() => <ShareResult share={share} />));
-      return 'The link is made.';
+      return () => <ShareResult share={share} />;
     },
     cli: (form) => command('share', i.instance, '--expires', text(form, 'expires')),
   });

@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { useSignal, type Signal } from '@preact/signals';
 import { get, instancePath, withQuery } from '../api/client';
 import type { InstanceShown } from '../api/instance';
+import { setTerms } from '../route';
 import { complain, dryRun, openReplay, type Target } from './instance-actions';
 import { findTask } from './instance-task';
 
@@ -12,6 +13,13 @@ export function usePreview(): Preview {
   const target = useSignal<Target | null>(null);
   const marked = useSignal<ReadonlySet<string> | null>(null);
   return { target, marked };
+}
+
+/** Shows it in the graph; in a narrow window nothing may lie over that. */
+export function beginPreview(preview: Preview, target: Target): void {
+  const isNarrow = matchMedia('(max-width: 860px)').matches;
+  setTerms({ tab: null, event: null, ...(isNarrow ? { task: null } : {}) });
+  preview.target.value = target;
 }
 
 export const endPreview = ({ target, marked }: Preview): void => {

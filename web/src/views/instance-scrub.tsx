@@ -60,14 +60,16 @@ export function Scrub({ model, pages, marks }: {
   return (
     <section class={`card scrub ${at ? 'is-past' : ''}`} aria-label="Moments of this instance">
       <div class="scrub-buttons">
-        <button type="button" class="icon-button" aria-label="The event before" title="The event before"
-          disabled={seq <= 1} onClick={() => step(seq - 1)}><Icon name="left" /></button>
+        <button type="button" class="icon-button" aria-label="The event before"
+          title="The event before" disabled={seq <= 1} onClick={() => step(seq - 1)}>
+          <Icon name="left" /></button>
         <button type="button" class="icon-button" onClick={play}
           title={isPlaying.value ? 'Stop' : 'Play from here'}
           aria-label={isPlaying.value ? 'Stop' : 'Play from here'}>
           <Icon name={isPlaying.value ? 'pause' : 'play'} /></button>
-        <button type="button" class="icon-button" aria-label="The event after" title="The event after"
-          disabled={at === 0} onClick={() => step(seq + 1)}><Icon name="right" /></button>
+        <button type="button" class="icon-button" aria-label="The event after"
+          title="The event after" disabled={at === 0} onClick={() => step(seq + 1)}>
+          <Icon name="right" /></button>
       </div>
       <div class="scrub-bar">
         <div class="scrub-marks" aria-hidden="true">

@@ -138,8 +138,10 @@ function AttemptList({ attempts }: { attempts: Attempt[] }) {
   return (
     <ol class="attempts">{newest.slice(0, 100).map((a) => (
       <li key={`${a.generation} ${a.attempt} ${a.seq}`}>
-        <span class="attempt-name">{a.generation > 1 && `gen ${a.generation}, `}try {a.attempt}</span>
-        <span class={`attempt-how e-${a.ended ?? 'open'}`}>{a.ended ? HOW[a.ended] : 'goes on'}</span>
+        <span class="attempt-name">
+          {a.generation > 1 && `gen ${a.generation}, `}try {a.attempt}</span>
+        <span class={`attempt-how e-${a.ended ?? 'open'}`}>
+          {a.ended ? HOW[a.ended] : 'goes on'}</span>
         {a.sent_at && <span class="quiet"><Elapsed from={a.sent_at} to={a.ended_at} /></span>}
         {a.seq ? (
           <button type="button" class="link-button" aria-label={`Show everything as of its end`}

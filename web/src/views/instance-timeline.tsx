@@ -33,7 +33,8 @@ export function barOf(a: Attempt, now: number): Bar {
   else pieces.push({ kind: 'queued', from: sent, to: began },
     { kind: 'running', from: began, to: end });
   const retry = ms(a.retry_at);
-  if (retry > end) pieces.push({ kind: 'retrying', from: end, to: Math.min(retry, Math.max(now, end)) });
+  const shown = Math.min(retry, Math.max(now, end));
+  if (retry > end) pieces.push({ kind: 'retrying', from: end, to: shown });
   return { from: sent, to: Math.max(end, pieces.at(-1)?.to ?? end), pieces, attempt: a, count: 1 };
 }
 

@@ -20,7 +20,7 @@ import { openCancel, openExport, openPause, openResume, openShare, ShowLine }
 import { EventPanel, Events } from './instance-events';
 import { useEventPages, useInstance, useLatest, useTimeline, type Attempts, type EventPages,
   type Model } from './instance-model';
-import { PreviewBar, usePreview, type Preview } from './instance-replay';
+import { beginPreview, PreviewBar, usePreview, type Preview } from './instance-replay';
 import { Scrub } from './instance-scrub';
 import { findTask, TaskPanel } from './instance-task';
 import { TimelineView } from './instance-timeline';
@@ -34,10 +34,9 @@ function Actions({ shown, preview }: { shown: InstanceShown; preview: Preview })
   return (
     <>
       {shown.status === 'FAILED' && failed && (
-        <button type="button" class="primary" onClick={() => {
-          setTerms({ tab: null, task: failed.id });
-          preview.target.value = { task: failed.id, only: false };
-        }}><Icon name="replay" />Replay {failed.name}…</button>
+        <button type="button" class="primary"
+          onClick={() => beginPreview(preview, { task: failed.id, only: false })}>
+          <Icon name="replay" />Replay {failed.name}…</button>
       )}
       {shown.status === 'RUNNING' && (
         <button type="button" onClick={() => openPause(shown)}><Icon name="pause" />Pause…</button>
@@ -67,7 +66,8 @@ function Subtitle({ shown, isShared }: { shown: InstanceShown; isShared: boolean
       )}
       <span class="id"><code>{instance}</code><Copy text={instance} label="Copy the id" /></span>
       <span>started <Moment at={started_at} /></span>
-      <span>{finished_at ? 'took' : 'open for'} <Elapsed from={started_at} to={finished_at} /></span>
+      <span>{finished_at ? 'took' : 'open for'}{' '}
+        <Elapsed from={started_at} to={finished_at} /></span>
       <span>last event <Moment at={updated_at} /></span>
     </p>
   );
@@ -142,10 +142,8 @@ function Panel({ model, shown, timeline, preview, canAct }: PanelProps) {
           onClick={close}><Icon name="close" /></button>}</header>
       {event > 0 ? <EventPanel model={model} seq={event} />
         : task ? <TaskPanel key={task.id} model={model} shown={shown} task={task}
-          timeline={timeline} canAct={canAct} onReplay={() => {
-            setTerms({ tab: null });
-            preview.target.value = { task: task.id, only: false };
-          }} />
+          timeline={timeline} canAct={canAct}
+          onReplay={() => beginPreview(preview, { task: task.id, only: false })} />
           : <Summary model={model} shown={shown} />}
     </aside>
   );
@@ -164,7 +162,9 @@ function DataTab({ model }: { model: Model }) {
       <Json value={input} label="Input" />
       {output === null ? <p class="quiet"><b>Output</b>: none yet</p>
         : <Json value={output} label="Output" />}
-      {tasks.slice(0, 50).map((t) => <Json key={t.id} value={t.output} label={`Output of ${t.name}`} />)}
+      {tasks.slice(0, 50).map((t) => (
+        <Json key={t.id} value={t.output} label={`Output of ${t.name}`} />
+      ))}
       {tasks.length > 50 && <p class="quiet">The outputs of {tasks.length - 50} more tasks are
         beside each of them.</p>}
     </div>
@@ -193,7 +193,7 @@ function Body({ model, shown, timeline, preview, pages, canAct }: BodyProps) {
         marked={preview.marked} onChoose={choose}
         {...canAct && { stageAction: { icon: 'replay' as const,
           label: (stage: string) => `Replay stage ${stage}`,
-          run: (stage: string) => { preview.target.value = { stage, only: false }; } } }} />
+          run: (stage: string) => beginPreview(preview, { stage, only: false }) } }} />
     </>
   );
 }
