@@ -14,6 +14,7 @@
 
 struct auth_caller { /* lives in the request's arena; http_caller finds it */
     enum role role;
+    struct slice only;  /* the one instance that a share link shows; absent: all of them */
     struct slice actor; /* "key:NAME" or "key:ID"; absent: the server is open; who invoked AWS
                            Lambda directly: "lambda" */
 };
@@ -33,6 +34,10 @@ bool auth_is_on(const struct auth *a);
 bool auth_is_shut(const struct auth *a);
 /* Finds out who asks and notes it with the request. ERR_UNAUTHORIZED: *why says what is wrong. */
 enum err auth_find(struct auth *a, struct http_request *r, const char **why) MUST_USE;
+/* Whether a share link is shown, as the query's `share` or as a bearer, and what it opens: noted as
+ * a viewer of one instance. Also where the server is open. ERR_UNAUTHORIZED: altered or expired. */
+bool auth_has_share(struct http_request *r);
+enum err auth_find_share(struct auth *a, struct http_request *r, const char **why) MUST_USE;
 /* The same where a signature, checked by the caller, names the key. */
 enum err auth_find_by_id(struct auth *a, struct http_request *r, struct slice id,
                          const char **why) MUST_USE;

@@ -38,7 +38,7 @@ void http_add(struct http_request *r, const char *name, struct slice value)
     r->added = added;
 }
 
-/* What may run when a browser shows the answer as a document. */
+/* What may run when a browser shows the answer as a document, unless whoever answers says it. */
 static const char *policy_of(const char *type)
 {
     if (strncmp(type, "text/html", strlen("text/html")) == 0)
@@ -62,9 +62,10 @@ static bool add_header(struct http_request *r, const char *name, const char *val
 
 static bool add_headers(struct http_request *r, const char *type)
 {
-    bool is_cacheable = false, is_good = true;
+    bool is_cacheable = false, has_policy = false, is_good = true;
     for (const struct http_added *h = r->added; h != NULL; h = h->next) {
         is_cacheable |= strcmp(h->name, "Cache-Control") == 0;
+        has_policy |= strcmp(h->name, "Content-Security-Policy") == 0;
         is_good &= add_header(r, h->name, h->value);
     }
     const char *policy = policy_of(type);
@@ -72,8 +73,10 @@ static bool add_headers(struct http_request *r, const char *type)
     is_good &= add_header(r, "X-Content-Type-Options", "nosniff");
     if (!is_cacheable)
         is_good &= add_header(r, "Cache-Control", "no-store");
-    if (policy != NULL)
+    if (policy != NULL && !has_policy)
         is_good &= add_header(r, "Content-Security-Policy", policy);
+    if (policy != NULL) /* an address may hold what opens it */
+        is_good &= add_header(r, "Referrer-Policy", "no-referrer");
     if (r->is_close)
         is_good &= add_header(r, "Connection", "close");
     return is_good;

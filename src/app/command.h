@@ -64,6 +64,8 @@ int cmd_backup(int argc, char **argv);
 void cmd_backup_help(void);
 int cmd_migrate(int argc, char **argv);
 void cmd_migrate_help(void);
+int cmd_share(int argc, char **argv);
+void cmd_share_help(void);
 int cmd_export(int argc, char **argv);
 void cmd_export_help(void);
 int cmd_import(int argc, char **argv);

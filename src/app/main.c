@@ -66,6 +66,8 @@ const struct command command_table[] = {
     {"verify", cmd_verify, "Proves every record's hash and every fold", "swm verify [ID]",
      cmd_verify_help},
     {"backup", cmd_backup, "Copies the store while it runs", "swm backup FILE", cmd_backup_help},
+    {"share", cmd_share, "Makes a link that shows one instance until it expires",
+     "swm share ID [--expires 7d]", cmd_share_help},
     {"export", cmd_export, "Writes an instance with all its records, to be imported elsewhere",
      "swm export ID", cmd_export_help},
     {"import", cmd_import, "Takes in exports, and data of the earlier implementation",

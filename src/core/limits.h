@@ -78,6 +78,11 @@
 #define RETENTION_LOOK_MS 60000 /* else */
 #define DUE_ROWS_MAX 1000       /* overdue rows that a node looks at in one go */
 #define LIST_LIMIT_DEFAULT 100
+#define EVENTS_SCANNED_MAX                                                                         \
+    5000 /* records looked at for one page of those that a filter asks for                         \
+          */
+#define SHARE_MS_DEFAULT (7LL * 24 * 3600 * 1000)
+#define SHARE_MS_MAX (90LL * 24 * 3600 * 1000) /* a share link is good for */
 
 /* Defaults of the template language */
 #define RETRY_ATTEMPTS_DEFAULT 3

@@ -140,18 +140,21 @@ enum err flow_foresee(const struct flow *f, const struct template *t,
 /* Reads (flow/query.c): each answers JSON text through its callback, rows flushed before. */
 typedef void flow_read_reply(void *context, enum err err, struct slice json);
 enum flow_read {
-    FLOW_SHOW,   /* one instance, as of `at_seq`, or `at_ms`, or now */
-    FLOW_EVENTS, /* records of one instance with `from` worked out: {"events":[…],"next":…} */
-    FLOW_FEED,   /* records of all after `after`, a bounded number of them looked at:
-                    {"events":[…],"next":"…","more":bool,"searched_to":time} */
-    FLOW_LIST,   /* {"instances":[…],"next":"…"} */
-    FLOW_COUNT,  /* how many FLOW_LIST gives: {"count":n,"more":bool,"by_status":{…}} */
+    FLOW_SHOW,     /* one instance, as of `at_seq`, or `at_ms`, or now */
+    FLOW_EVENTS,   /* records of one instance with `from` worked out: {"events":[…],"next":…};
+                      `brief`: without changes and data */
+    FLOW_TIMELINE, /* its attempts, stages and pauses as they follow from a page of records */
+    FLOW_FEED,     /* records of all after `after`, a bounded number of them looked at:
+                      {"events":[…],"next":"…","more":bool,"searched_to":time} */
+    FLOW_LIST,     /* {"instances":[…],"next":"…"} */
+    FLOW_COUNT,    /* how many FLOW_LIST gives: {"count":n,"more":bool,"by_status":{…}} */
     FLOW_ACTIVITY, /* what began and ended in each `width_ms` the last `limit`: {"buckets":[…],…} */
     FLOW_ATTENTION, /* what somebody should look at: {"failed":{…},"overdue":{…},…,"items":[…]} */
     FLOW_STATS,   /* {"instances":{"RUNNING":n,…},"templates":[…],…} */
     FLOW_INBOX,   /* {"tasks":[…],"count":n,"next":"…"} */
-    FLOW_GRAPH,   /* SVG of one instance, live */
-    FLOW_EXPLAIN, /* why it does not move, in plain words: {"lines":["…"]} */
+    FLOW_GRAPH,   /* SVG of one instance, as SHOW */
+    FLOW_LAYOUT,  /* the same picture's coordinates and statuses as JSON */
+    FLOW_EXPLAIN, /* why it does not move, in plain words, as SHOW: {"lines":["…"]} */
     FLOW_VERIFY,  /* the chain and the fold of every instance, or of one */
     FLOW_EXPORT,  /* exact records of one instance after the seq `after`, with what they name */
     FLOW_REWRITE, /* the row of one instance is written again, from what a load gives */
@@ -160,15 +163,17 @@ enum flow_read {
 struct flow_query {
     enum flow_read what;
     struct slice id;    /* an instance id, a key, or "template/key"; STATS: a template's name */
-    uint64_t at_seq;    /* SHOW, GRAPH: 0 now */
-    int64_t at_ms;      /* SHOW, GRAPH: 0 now */
+    uint64_t at_seq;    /* SHOW, GRAPH, LAYOUT, EXPLAIN, TIMELINE: 0 now */
+    int64_t at_ms;      /* the same but TIMELINE: 0 now */
     int64_t width_ms;   /* ACTIVITY */
-    struct slice after; /* EVENTS: a seq; FEED, LIST, INBOX: a cursor */
-    bool newest_first;  /* EVENTS, FEED */
+    struct slice after; /* EVENTS, TIMELINE: a seq; FEED, LIST, INBOX: a cursor */
+    bool newest_first;  /* EVENTS, TIMELINE, FEED */
+    bool brief;         /* SHOW: without inputs and outputs; EVENTS */
     uint32_t limit;
     struct store_filter filter;      /* LIST, COUNT */
     struct store_any verdict, event; /* FEED, EVENTS: only these; none: all */
     struct store_any source;         /* FEED likewise */
+    struct slice task;               /* EVENTS, SHOW: only this one's; absent: all */
     struct slice actor;              /* FEED: this one, or whom its key's name begins with */
     bool acts_only;                  /* FEED: what somebody did: the audit */
     int64_t since_ms, until_ms;      /* FEED: at or after, before; 0: not asked */

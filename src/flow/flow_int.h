@@ -9,7 +9,8 @@
  * works now and then
  * - import.c: instances from elsewhere, with their records
  * - retention.c: finished instances that were kept long enough
- * - access.c: access keys; messages.c: what the queue asks; apart.c: values stored apart
+ * - access.c: access keys; share.c: links that show one instance; messages.c: what the queue asks;
+ * apart.c: values stored apart
  * - query*.c: reads */
 #ifndef SWM_FLOW_FLOW_INT_H
 #define SWM_FLOW_FLOW_INT_H

@@ -6,15 +6,25 @@ import './style/shell.css';
 import './style/parts.css';
 import './style/overview.css';
 import './style/instances.css';
+import './style/graph.css';
+import './style/instance.css';
 import { followFeed } from './api/feed';
+import { isByLink, shared } from './api/share';
 import { followAddress } from './route';
 import { Shell } from './shell';
 import { store } from './store';
 import { readTheme } from './theme';
 
+/** Whoever had a link and goes elsewhere begins anew, as whoever he is without it. */
+function leaveLink(event: HashChangeEvent): void {
+  const link = (url: string): string => new URL(url).hash.split('?')[0] ?? '';
+  if (link(event.oldURL) !== link(event.newURL)) location.reload();
+}
+
 readTheme();
 followAddress();
-followFeed();
+if (isByLink) window.addEventListener('hashchange', leaveLink);
+if (shared !== null || !isByLink) followFeed();
 setInterval(() => {
   if (!document.hidden) store.now.value = Date.now();
 }, 1000);
