@@ -9,8 +9,8 @@ import time
 
 import pymongo
 
-from _lambda import (Cases, Crashed, FAKETIME, Function, FunctionError, Links, OwnSqs, Proxy, Replicas,
-                     TimedOut, failures_of, must, records_event, sqs_client, until)
+from _lambda import (Cases, Crashed, FAKETIME, Function, FunctionError, Links, OwnSqs, Proxy,
+                     Replicas, Server, TimedOut, failures_of, must, records_event, sqs_client, until)
 
 TEMPLATES = [
     {"name": "simple", "stages": [{"name": "only", "tasks": [
@@ -138,22 +138,31 @@ def forgotten_connections(world):
 def long_sleep(world):
     """After a long sleep connections are made anew, before anybody waits for a dead one. The clock
     that tells is the machine's: here it is set ahead, as when only the machine has slept."""
+    as_it_was = dict(world.function.env)
     with tempfile.TemporaryDirectory() as folder:
         clock = pathlib.Path(folder) / "clock"
         clock.write_text("+0\n")
         world.function.env.update(
             {"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(clock),
              "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
-        world.function.idle.pop().close()
-        world.made += 1
-        must(failures_of(world.function.invoke(records_event(world.batch(1), "events"))) == [],
-             "the first one")
-        world.function.rest()
-        clock.write_text("+10m\n")
-        forgotten_connections(world)
-        events = world.function.get("/v1/events?newest_first=true&limit=1")["events"]
-        told = datetime.datetime.fromisoformat(events[0]["at"].replace("Z", "+00:00"))
-        must(abs(told.timestamp() - time.time()) < 5, f"the time of it is {told}")
+        try:
+            sleep_long(world, clock)
+        finally:
+            world.function.env = as_it_was
+            world.function.idle.pop().close()
+
+
+def sleep_long(world, clock):
+    world.function.idle.pop().close()
+    must(failures_of(world.function.invoke(records_event(world.batch(1), "events"))) == [],
+         "the first one")
+    world.made = world.function.made
+    world.function.rest()
+    clock.write_text("+10m\n")
+    forgotten_connections(world)
+    events = world.function.get("/v1/events?newest_first=true&limit=1")["events"]
+    told = datetime.datetime.fromisoformat(events[0]["at"].replace("Z", "+00:00"))
+    must(abs(told.timestamp() - time.time()) < 5, f"the time of it is {told}")
 
 
 def took_in_time(world):
@@ -232,6 +241,30 @@ def take_all(world, sqs, url):
     return not got
 
 
+def beside_a_server(world):
+    """A server at the same store wakes what a function has left, and neither disturbs the other."""
+    env = world.function.env
+    with Server(options=["--store", env["SWM_STORE"], "--queue", env["SWM_QUEUE"]],
+                env={k: v for k, v in env.items() if k.startswith("AWS_")}) as server:
+        template = {**TEMPLATES[1], "name": "shared"}
+        template["stages"][0]["tasks"][0]["retry"] = {"delay": "1s", "jitter": "none"}
+        server.post("/v1/templates", template)
+        for k in range(5):  # the function sees what the server has applied
+            made = world.function.invoke({"event": "StartWorkflow", "template": "shared",
+                                          "key": f"S-{k}"})["instance"]
+            failed = {"event": "TaskFailed", "instance": made, "task": "work", "error": "Cold"}
+            must(world.function.invoke(failed)["verdict"] == "applied", "the failure")
+            until("the server wakes it", lambda i=made: any(
+                e["event"] == "Wake" for e in server.get(f"/v1/instances/{i}/events")["events"]))
+            done = {"event": "TaskCompleted", "instance": made, "task": "work"}
+            must(server.post("/v1/events", done)["status"] == "COMPLETED", "the server's answer")
+            shown = world.function.get(f"/v1/instances/{made}")
+            must(shown["status"] == "COMPLETED", f"the function shows {shown['status']}")
+        world.function.tick()
+        world.function.rest()
+        until("the server is alone", lambda: len(server.get("/v1/status")["nodes"]) == 1)
+
+
 def wrong_configuration(replicas, sqs):
     """Said where a person looks: in the function's start."""
     for env, word in (({"SWM_STORE": "sqlite"}, "mongodb://"), ({"SWM_TICK": "1s"}, "SWM_TICK"),
@@ -263,6 +296,7 @@ def main():
                     ("connections that were reset", dead_connections),
                     ("connections that are dead without a word", forgotten_connections),
                     ("a long sleep", long_sleep), ("the same record in two sandboxes", same_record_twice),
+                    ("beside a server", beside_a_server),
                     ("a sandbox hangs until its deadline", hangs_until_its_deadline),
                     ("a backlog is spread", backlog)):
                 cases.check(name, world.run, work)

@@ -174,6 +174,15 @@ def answers_too_large(function):
     must([i["status"] for i in found] == ["COMPLETED"], found)
 
 
+def answers_not_taken(function):
+    """AWS itself refuses what is too large for it."""
+    sandbox = function.idle[0]
+    sandbox.answer_bytes_max = 100
+    fails(function, url_event("GET", "/v1"), "Swm.TooLarge", "did not take")
+    sandbox.answer_bytes_max = 10_000_000
+    must(function.ask("GET", "/healthz")[0] == 200, "the function did not live on")
+
+
 def stream(function):
     """An event stream says what there is, then ends; its reader goes on from the last id."""
     wanted = {"accept": "text/event-stream"}
@@ -313,6 +322,14 @@ def wakes(function):
     must(function.get(f"/v1/instances/{made}/events")["events"] == before, "it was recorded")
 
 
+def ends(function):
+    """Without a runtime API it ends; the build with sanitizers then says what it has lost."""
+    sandbox = function.idle[0]
+    code = sandbox.end()
+    must(code == 1 and "runtime API" in sandbox.output(), f"{code}: {sandbox.output()[-600:]}")
+    must("Sanitizer" not in sandbox.output(), sandbox.output()[-3000:])
+
+
 def nodes(function, database):
     """Whoever has left is no node any more."""
     function.rest()
@@ -335,13 +352,15 @@ def main():
                     ("the same invocation again", direct_again), ("malformed events", malformed),
                     ("messages of a queue", records), ("the earlier form", earlier_form),
                     ("a FIFO queue", fifo), ("reminders", wakes), ("event streams", stream),
-                    ("long polls", long_polls), ("answers that are too large", answers_too_large)):
+                    ("long polls", long_polls), ("answers that are too large", answers_too_large),
+                    ("answers that are not taken", answers_not_taken)):
                 cases.check(name, work, function)
             must(function.made == 1, f"{function.made} sandboxes were needed")
             cases.check("nobody stays among the nodes", nodes, function,
                         pymongo.MongoClient(uri).invocations)
             cases.check("verify finds everything right", lambda: must(
                 function.get("/v1/verify")["ok"], "it does not"))
+            cases.check("it ends when there is nothing more to come", ends, function)
     cases.finish()
 
 
