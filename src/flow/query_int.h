@@ -23,7 +23,7 @@ struct query {
     uint32_t ready_count, ready_at;
     uint64_t instances, events, problems; /* FLOW_VERIFY */
     uint64_t removed;                     /* likewise: instances, by retention at this node */
-    bool is_one, is_sys_done, is_key_tried;
+    bool is_one, is_of_chains, is_key_tried;
     struct search *search;    /* FLOW_SHOW as of a time: query_show.c */
     struct page *page;        /* FLOW_EVENTS: query_events.c */
     uint64_t revision;        /* FLOW_EVENTS: the instance's when it was asked */

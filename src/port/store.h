@@ -46,6 +46,7 @@ enum store_op {
     STORE_NODE_DROP, /* a node that ended, or whose work others have finished */
     STORE_EXPIRED,   /* finished instances that were last changed before a time */
     STORE_REMOVE,    /* an instance whole: its row and its records */
+    STORE_CHAINS,    /* the chains that belong to no instance */
     STORE_OP_COUNT
 };
 
@@ -148,16 +149,18 @@ struct store_request {
     int64_t at_ms;         /* DUE: due at or before; TEMPLATES: applied at or after; EXPIRED: last
                               changed before; NODE_DROP: only if last seen then (0: anyway);
                               NODE_PUT: now, for a store without a clock of its own (memory) */
-    uint32_t limit;    /* RECORDS FEED LIST DUE READY BEHIND MESSAGES EXPIRED: so many; 0: all */
-    bool newest_first; /* RECORDS, FEED: from the end: seq, pos mean "before" (0: the end) */
+    uint32_t limit;        /* RECORDS FEED LIST DUE READY BEHIND MESSAGES EXPIRED CHAINS: so many;
+                              0: all */
+    bool newest_first;     /* RECORDS, FEED: from the end: seq, pos mean "before" (0: the end) */
     struct store_filter filter; /* LIST */
-    struct slice after; /* LIST, MESSAGES, READY: cursor of the previous answer; absent: from the
-                           start */
+    struct slice after; /* LIST, MESSAGES, READY, CHAINS: cursor of the previous answer; absent:
+                           from the start */
 
     /* inputs and results: the count beside each says how many there are */
     struct store_row *rows; /* COMMIT: 0 or 1; ROWS; results of LOAD (0 or 1), LIST (without
                                state), DUE (id, template, wake_at_ms, node), BEHIND (id;
-                               updated_at_ms: the time of the first such record), EXPIRED (id) */
+                               updated_at_ms: the time of the first such record), EXPIRED (id),
+                               CHAINS (id; in an order of the store's own) */
     uint32_t row_count;
     struct store_record *records; /* COMMIT; results of LOAD (after the row's rev), RECORDS, FEED */
     uint32_t record_count;
@@ -180,7 +183,7 @@ struct store_request {
     struct store_node *nodes; /* NODE_PUT: 1, all but seen_at_ms; its result: all, in order of
                                  id */
     uint32_t node_count;
-    struct slice next;   /* result of LIST, MESSAGES, READY: cursor to go on; of BEHIND: the
+    struct slice next;   /* result of LIST, MESSAGES, READY, CHAINS: cursor to go on; of BEHIND: the
                             position (decimal) to go on from in `seq`; absent: at the end */
     struct slice value;  /* result of META: what is stored; COMMIT's ERR_EXISTS: the id of the
                             open instance that has the key */
@@ -247,6 +250,7 @@ struct store { /* the first member of every driver's struct */
     const struct store_ops *ops;
 };
 
+#define STORE_CHAIN "_sys:"  /* the names of chains that belong to no instance begin so */
 #define STORE_INBOX "@inbox" /* the queue name of inbox entries among ready ones */
 
 #endif

@@ -65,6 +65,7 @@ enum sql {
     SQL_MESSAGES,
     SQL_KEYS,
     SQL_EXPIRED,
+    SQL_CHAINS,
     SQL_COUNT
 };
 
