@@ -75,6 +75,7 @@ enum sql {
     SQL_ACTS_BEFORE,
     SQL_AT_OR_AFTER,
     SQL_NAME,
+    SQL_CHAINS,
     SQL_COUNT
 };
 
