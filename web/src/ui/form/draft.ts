@@ -1,8 +1,18 @@
 // What a reader has filled in so far: a tree beside the form's fields. It is read from a value and
 // written as JSON, with every digit as it was typed; what is not filled in is left out.
 import type { Field } from './model';
-import { compareNumbers, Digits, type Fields, isNumber, isSame, isWhole, NotJson, read, type Value,
-  write } from './value';
+import {
+  compareNumbers,
+  Digits,
+  type Fields,
+  isNumber,
+  isSame,
+  isWhole,
+  NotJson,
+  read,
+  type Value,
+  write,
+} from './value';
 
 export type Item = { id: number; draft: Draft };
 export type Draft =
@@ -21,12 +31,21 @@ export const newItem = (draft: Draft): Item => ({ id: ++lastId, draft });
 export function emptyDraft(field: Field): Draft {
   if (field.preset !== undefined) return draftOf(field, field.preset);
   switch (field.kind) {
-    case 'json': return { kind: 'json', text: '' };
-    case 'list': return { kind: 'list', items: [], isGiven: false };
-    case 'object': return { kind: 'object', others: new Map(), isGiven: false,
-      fields: Object.fromEntries(field.fields.map((one) => [one.name, emptyDraft(one)])) };
-    case 'constant': return { kind: 'leaf', text: field.isRequired ? 'true' : undefined };
-    default: return { kind: 'leaf', text: undefined };
+    case 'json':
+      return { kind: 'json', text: '' };
+    case 'list':
+      return { kind: 'list', items: [], isGiven: false };
+    case 'object':
+      return {
+        kind: 'object',
+        others: new Map(),
+        isGiven: false,
+        fields: Object.fromEntries(field.fields.map((one) => [one.name, emptyDraft(one)])),
+      };
+    case 'constant':
+      return { kind: 'leaf', text: field.isRequired ? 'true' : undefined };
+    default:
+      return { kind: 'leaf', text: undefined };
   }
 }
 
@@ -38,15 +57,23 @@ export function draftOf(field: Field, value: Value | undefined): Draft {
   if (field.kind === 'object' && value instanceof Map) return objectOf(field, value);
   if (field.kind === 'list' && Array.isArray(value) && field.item !== null) {
     const { item } = field;
-    return { kind: 'list', isGiven: true, items: value.map((one) => newItem(draftOf(item, one))) };
+    return {
+      kind: 'list',
+      isGiven: true,
+      items: value.map((one) => newItem(draftOf(item, one))),
+    };
   }
   return { kind: 'json', text: write(value, 2) };
 }
 
 /** The field without what it presets, also below. */
 function bare(field: Field): Field {
-  return { ...field, preset: undefined, fields: field.fields.map(bare),
-    isRequired: field.kind === 'constant' ? false : field.isRequired };
+  return {
+    ...field,
+    preset: undefined,
+    fields: field.fields.map(bare),
+    isRequired: field.kind === 'constant' ? false : field.isRequired,
+  };
 }
 
 function objectOf(field: Field, value: Fields): Draft {
@@ -65,7 +92,8 @@ function leafOf(field: Field, value: Value): string | null | undefined {
   if (field.kind === 'number' && value instanceof Digits) return value.text;
   if (field.kind === 'boolean' && typeof value === 'boolean') return String(value);
   if (field.kind === 'constant' && isSame(value, field.constant)) return 'true';
-  const choice = field.kind === 'choice' ? field.choices.findIndex((one) => isSame(one, value)) : -1;
+  const choice =
+    field.kind === 'choice' ? field.choices.findIndex((one) => isSame(one, value)) : -1;
   return choice >= 0 ? String(choice) : undefined;
 }
 
@@ -81,7 +109,8 @@ export function filled(field: Field, draft: Draft): Filled {
   return { value, faults };
 }
 
-export const below = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);
+export const below = (path: string, name: string): string =>
+  path === '' ? name : `${path}.${name}`;
 
 function valueOf(field: Field, draft: Draft, path: string, faults: Faults): Value | undefined {
   const value = take(field, draft, path, faults);
@@ -94,10 +123,14 @@ function valueOf(field: Field, draft: Draft, path: string, faults: Faults): Valu
 
 function take(field: Field, draft: Draft, path: string, faults: Faults): Value | undefined {
   switch (draft.kind) {
-    case 'json': return takeJson(draft.text, path, faults);
-    case 'leaf': return takeLeaf(field, draft.text, path, faults);
-    case 'list': return takeList(field, draft, path, faults);
-    default: return takeObject(field, draft, path, faults);
+    case 'json':
+      return takeJson(draft.text, path, faults);
+    case 'leaf':
+      return takeLeaf(field, draft.text, path, faults);
+    case 'list':
+      return takeList(field, draft, path, faults);
+    default:
+      return takeObject(field, draft, path, faults);
   }
 }
 
@@ -112,18 +145,31 @@ function takeJson(text: string, path: string, faults: Faults): Value | undefined
   }
 }
 
-function takeLeaf(field: Field, text: string | null | undefined, path: string,
-  faults: Faults): Value | undefined {
+function takeLeaf(
+  field: Field,
+  text: string | null | undefined,
+  path: string,
+  faults: Faults,
+): Value | undefined {
   if (text === null || text === undefined) return text;
-  const fault = field.kind === 'number' ? numberFault(field, text.trim())
-    : field.kind === 'text' ? textFault(field, text) : '';
+  const fault =
+    field.kind === 'number'
+      ? numberFault(field, text.trim())
+      : field.kind === 'text'
+        ? textFault(field, text)
+        : '';
   if (fault !== '') faults.set(path, fault);
   switch (field.kind) {
-    case 'number': return fault === '' || isNumber(text.trim()) ? new Digits(text.trim()) : undefined;
-    case 'boolean': return text === 'true';
-    case 'constant': return field.constant;
-    case 'choice': return field.choices[Number(text)] ?? null;
-    default: return text;
+    case 'number':
+      return fault === '' || isNumber(text.trim()) ? new Digits(text.trim()) : undefined;
+    case 'boolean':
+      return text === 'true';
+    case 'constant':
+      return field.constant;
+    case 'choice':
+      return field.choices[Number(text)] ?? null;
+    default:
+      return text;
   }
 }
 
@@ -137,13 +183,18 @@ function numberFault({ isWhole: mustBeWhole, least, most }: Field, text: string)
 
 function textFault({ least, most }: Field, text: string): string {
   const length = [...text].length;
-  if (least !== null && length < Number(least)) return `It must have at least ${least} characters.`;
+  if (least !== null && length < Number(least))
+    return `It must have at least ${least} characters.`;
   if (most !== null && length > Number(most)) return `It must have at most ${most} characters.`;
   return '';
 }
 
-function takeList(field: Field, draft: Draft & { kind: 'list' }, path: string,
-  faults: Faults): Value | undefined {
+function takeList(
+  field: Field,
+  draft: Draft & { kind: 'list' },
+  path: string,
+  faults: Faults,
+): Value | undefined {
   const { item, least, most } = field;
   const count = draft.items.length;
   if (item === null || (count === 0 && !draft.isGiven && !field.isRequired)) return undefined;
@@ -153,12 +204,21 @@ function takeList(field: Field, draft: Draft & { kind: 'list' }, path: string,
 }
 
 /** An object that is not required, and has nothing in it, is left out, with what it would need. */
-function takeObject(field: Field, draft: Draft & { kind: 'object' }, path: string,
-  faults: Faults): Value | undefined {
+function takeObject(
+  field: Field,
+  draft: Draft & { kind: 'object' },
+  path: string,
+  faults: Faults,
+): Value | undefined {
   const inner: Faults = new Map();
   const given: [string, Value][] = [];
   for (const one of field.fields) {
-    const value = valueOf(one, draft.fields[one.name] ?? emptyDraft(one), below(path, one.name), inner);
+    const value = valueOf(
+      one,
+      draft.fields[one.name] ?? emptyDraft(one),
+      below(path, one.name),
+      inner,
+    );
     if (value !== undefined) given.push([one.name, value]);
   }
   const isGiven = draft.isGiven || draft.others.size > 0 || isTouched(draft, emptyDraft(field));
@@ -170,10 +230,16 @@ function takeObject(field: Field, draft: Draft & { kind: 'object' }, path: strin
 /** Whether a reader has filled in anything: what the schema presets is nothing of his. */
 function isTouched(draft: Draft, preset: Draft): boolean {
   if (draft.kind === 'list' && preset.kind === 'list')
-    return draft.items.length !== preset.items.length || draft.items.some((one, k) =>
-      isTouched(one.draft, preset.items[k]?.draft ?? one.draft));
+    return (
+      draft.items.length !== preset.items.length ||
+      draft.items.some((one, k) => isTouched(one.draft, preset.items[k]?.draft ?? one.draft))
+    );
   if (draft.kind === 'object' && preset.kind === 'object')
     return Object.entries(draft.fields).some(([name, one]) =>
-      isTouched(one, preset.fields[name] ?? one));
-  return draft.kind !== preset.kind || ('text' in draft && 'text' in preset && draft.text !== preset.text);
+      isTouched(one, preset.fields[name] ?? one),
+    );
+  return (
+    draft.kind !== preset.kind ||
+    ('text' in draft && 'text' in preset && draft.text !== preset.text)
+  );
 }

@@ -2,7 +2,8 @@
 // docs/templates.md). What no field fits is asked for as JSON, so that no schema has no form.
 import { Digits, type Fields, type Value } from './value';
 
-export type Kind = 'object' | 'list' | 'choice' | 'text' | 'number' | 'boolean' | 'constant' | 'json';
+export type Kind =
+  'object' | 'list' | 'choice' | 'text' | 'number' | 'boolean' | 'constant' | 'json';
 
 export type Field = {
   kind: Kind;
@@ -33,12 +34,18 @@ const DEPTH_MAX = 8; // what is nested deeper is asked for as JSON
 
 const asText = (value: Value | undefined): string => (typeof value === 'string' ? value : '');
 const asDigits = (value: Value | undefined): string | null =>
-  (value instanceof Digits ? value.text : null);
+  value instanceof Digits ? value.text : null;
 const asList = (value: Value | undefined): Value[] => (Array.isArray(value) ? value : []);
 const asFields = (value: Value | undefined): Fields => (value instanceof Map ? value : new Map());
 
-const KINDS: Record<string, Kind> = { object: 'object', array: 'list', string: 'text',
-  number: 'number', integer: 'number', boolean: 'boolean' };
+const KINDS: Record<string, Kind> = {
+  object: 'object',
+  array: 'list',
+  string: 'text',
+  number: 'number',
+  integer: 'number',
+  boolean: 'boolean',
+};
 
 function typesOf(schema: Fields): string[] {
   const type = schema.get('type');
@@ -59,8 +66,11 @@ function kindOf(schema: Fields, types: string[], depth: number): Kind {
   return kind === 'list' && !schema.has('items') ? 'json' : kind;
 }
 
-const LIMITS: Partial<Record<Kind, [string, string]>> = { number: ['minimum', 'maximum'],
-  text: ['minLength', 'maxLength'], list: ['minItems', 'maxItems'] };
+const LIMITS: Partial<Record<Kind, [string, string]>> = {
+  number: ['minimum', 'maximum'],
+  text: ['minLength', 'maxLength'],
+  list: ['minItems', 'maxItems'],
+};
 
 type Place = { name: string; isRequired: boolean; depth: number };
 
@@ -69,7 +79,9 @@ function make(schema: Fields, { name, isRequired, depth }: Place): Field {
   const kind = kindOf(schema, types, depth);
   const [least = '', most = ''] = LIMITS[kind] ?? [];
   return {
-    kind, name, isRequired,
+    kind,
+    name,
+    isRequired,
     title: asText(schema.get('title')),
     description: asText(schema.get('description')),
     isNullable: types.includes('null'),
@@ -82,8 +94,10 @@ function make(schema: Fields, { name, isRequired, depth }: Place): Field {
     examples: asList(schema.get('examples')),
     fields: kind === 'object' ? fieldsOf(schema, depth) : [],
     isClosed: schema.get('additionalProperties') === false,
-    item: kind !== 'list' ? null
-      : make(asFields(schema.get('items')), { name: '', isRequired: true, depth: depth + 1 }),
+    item:
+      kind !== 'list'
+        ? null
+        : make(asFields(schema.get('items')), { name: '', isRequired: true, depth: depth + 1 }),
   };
 }
 
@@ -91,10 +105,15 @@ function make(schema: Fields, { name, isRequired, depth }: Place): Field {
 function fieldsOf(schema: Fields, depth: number): Field[] {
   const required = asList(schema.get('required')).map(asText);
   const described = asFields(schema.get('properties'));
-  const all = [...described, ...required.filter((name) => !described.has(name))
-    .map((name): [string, Value] => [name, new Map()])];
+  const all = [
+    ...described,
+    ...required
+      .filter((name) => !described.has(name))
+      .map((name): [string, Value] => [name, new Map()]),
+  ];
   return all.map(([name, inner]) =>
-    make(asFields(inner), { name, isRequired: required.includes(name), depth: depth + 1 }));
+    make(asFields(inner), { name, isRequired: required.includes(name), depth: depth + 1 }),
+  );
 }
 
 /** The form of a whole value; no schema: anything, as JSON. */
@@ -102,7 +121,8 @@ export function formOf(schema: Value | undefined): Field {
   const whole = asFields(schema);
   const field = make(whole, { name: '', isRequired: true, depth: 0 });
   const needs = asList(whole.get('required')).length > 0;
-  if (field.kind === 'json' && needs) return { ...field, kind: 'object', fields: fieldsOf(whole, 0) };
+  if (field.kind === 'json' && needs)
+    return { ...field, kind: 'object', fields: fieldsOf(whole, 0) };
   return field;
 }
 
@@ -114,8 +134,11 @@ export function inOrder(field: Field, order: (path: string) => string[], path = 
     return at < 0 ? names.length : at;
   };
   const below = (name: string): string => (path === '' ? name : `${path}.${name}`);
-  return { ...field,
-    fields: field.fields.map((one) => inOrder(one, order, below(one.name)))
+  return {
+    ...field,
+    fields: field.fields
+      .map((one) => inOrder(one, order, below(one.name)))
       .sort((a, b) => rank(a) - rank(b)),
-    item: field.item && inOrder(field.item, order, `${path}[]`) };
+    item: field.item && inOrder(field.item, order, `${path}[]`),
+  };
 }

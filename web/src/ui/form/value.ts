@@ -9,14 +9,22 @@ export type Value = null | boolean | string | Digits | Value[] | Fields;
 
 /** Where a text stops being JSON, as a line and a column from 1. */
 export class NotJson extends Error {
-  constructor(what: string, readonly line: number, readonly column: number) {
+  constructor(
+    what: string,
+    readonly line: number,
+    readonly column: number,
+  ) {
     super(`${what}, at line ${line}, column ${column}`);
   }
 }
 
 export const DIGITS = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
-const WORDS: [string, Value][] = [['null', null], ['true', true], ['false', false]];
+const WORDS: [string, Value][] = [
+  ['null', null],
+  ['true', true],
+  ['false', false],
+];
 const DEPTH_MAX = 128;
 
 class Reader {
@@ -58,7 +66,8 @@ class Reader {
       return word[1];
     }
     const digits = this.take(DIGITS);
-    return digits === null ? this.fail(next === '' ? 'It ends too early' : 'A value is expected')
+    return digits === null
+      ? this.fail(next === '' ? 'It ends too early' : 'A value is expected')
       : new Digits(digits);
   }
 
@@ -117,12 +126,16 @@ function put(value: Value, indent: number, line: string): string {
   if (value instanceof Digits) return value.text;
   if (!Array.isArray(value) && !(value instanceof Map)) return JSON.stringify(value);
   const inner = line + ' '.repeat(indent);
-  const parts = Array.isArray(value) ? value.map((item) => put(item, indent, inner))
-    : [...value].map(([name, item]) =>
-      `${JSON.stringify(name)}:${indent > 0 ? ' ' : ''}${put(item, indent, inner)}`);
+  const parts = Array.isArray(value)
+    ? value.map((item) => put(item, indent, inner))
+    : [...value].map(
+        ([name, item]) =>
+          `${JSON.stringify(name)}:${indent > 0 ? ' ' : ''}${put(item, indent, inner)}`,
+      );
   const [open, close] = Array.isArray(value) ? '[]' : '{}';
   if (parts.length === 0) return `${open}${close}`;
-  return indent > 0 ? `${open}${inner}${parts.join(`,${inner}`)}${line}${close}`
+  return indent > 0
+    ? `${open}${inner}${parts.join(`,${inner}`)}${line}${close}`
     : `${open}${parts.join(',')}${close}`;
 }
 
@@ -152,7 +165,7 @@ export function compareNumbers(a: string, b: string): number {
 
 function compareSizes(x: Decimal, y: Decimal): number {
   if (x.digits === '' || y.digits === '') return x.digits.length - y.digits.length;
-  const height = (x.digits.length + x.exponent) - (y.digits.length + y.exponent);
+  const height = x.digits.length + x.exponent - (y.digits.length + y.exponent);
   if (height !== 0) return height;
   const length = Math.max(x.digits.length, y.digits.length);
   const [a, b] = [x.digits.padEnd(length, '0'), y.digits.padEnd(length, '0')];
@@ -160,8 +173,8 @@ function compareSizes(x: Decimal, y: Decimal): number {
 }
 
 /** A number without a fraction, however it is written (1.0, 1e3). */
-export const isWhole = (text: string): boolean => decimalOf(text).exponent >= 0
-  || decimalOf(text).digits === '';
+export const isWhole = (text: string): boolean =>
+  decimalOf(text).exponent >= 0 || decimalOf(text).digits === '';
 
 /** Whether two values are the same one; numbers by what they stand for. */
 export function isSame(a: Value, b: Value): boolean {
@@ -169,7 +182,9 @@ export function isSame(a: Value, b: Value): boolean {
   if (Array.isArray(a) && Array.isArray(b))
     return a.length === b.length && a.every((item, k) => isSame(item, b[k] as Value));
   if (a instanceof Map && b instanceof Map)
-    return a.size === b.size && [...a].every(([name, item]) =>
-      b.has(name) && isSame(item, b.get(name) as Value));
+    return (
+      a.size === b.size &&
+      [...a].every(([name, item]) => b.has(name) && isSame(item, b.get(name) as Value))
+    );
   return a === b;
 }
