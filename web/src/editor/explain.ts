@@ -8,7 +8,8 @@ function part(kind: string, name: string, text: string): HTMLElement {
   return element;
 }
 
-const shown = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+const shown = (value: unknown): string =>
+  typeof value === 'string' ? value : JSON.stringify(value);
 
 function fact(name: string, text: string): HTMLElement {
   const line = part('p', 'help-fact', `${name} `);
