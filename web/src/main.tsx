@@ -4,6 +4,8 @@ import './style/tokens.css';
 import './style/base.css';
 import './style/shell.css';
 import './style/parts.css';
+import './style/form.css';
+import './style/template.css';
 import './style/graph.css';
 import './style/instance.css';
 import { followFeed } from './api/feed';
