@@ -6,6 +6,8 @@ import './style/shell.css';
 import './style/parts.css';
 import './style/overview.css';
 import './style/instances.css';
+import './style/form.css';
+import './style/template.css';
 import './style/graph.css';
 import './style/instance.css';
 import { followFeed } from './api/feed';

@@ -88,9 +88,12 @@ test('numbers are compared by their digits', () => {
 test('a schema says what is asked for', () => {
   const field = form(
     '{"type":"object","required":["id","free"],"properties":{"id":{"type":"string","minLength":2,' +
-      '"title":"Number","description":"As printed"},"size":{"enum":["s","l"],"default":"s"},"n":{"type":["integer","null"],' +
-      '"maximum":9007199254740993},"ok":{"type":"boolean"},"tags":{"type":"array","items":{"type":"string"},' +
-      '"maxItems":2},"any":{"type":["string","number"]},"map":{"type":"object"},"v":{"const":1.50}}}',
+      '"title":"Number","description":"As printed"},"size":{"enum":["s","l"],"default":"s"},' +
+      '"n":{"type":["integer","null"],' +
+      '"maximum":9007199254740993},"ok":{"type":"boolean"},' +
+      '"tags":{"type":"array","items":{"type":"string"},' +
+      '"maxItems":2},"any":{"type":["string","number"]},' +
+      '"map":{"type":"object"},"v":{"const":1.50}}}',
   );
   equal(
     field.fields.map((f) => `${f.name}:${f.kind}${f.isRequired ? '!' : ''}`),
@@ -135,7 +138,8 @@ test('what is nested too deeply is asked for as JSON', () => {
 
 const ORDER = form(
   '{"type":"object","required":["id","to"],"properties":{"id":{"type":"integer","minimum":1},' +
-    '"to":{"type":"object","required":["city"],"properties":{"city":{"type":"string"},"zip":{"type":"string"}}},' +
+    '"to":{"type":"object","required":["city"],' +
+    '"properties":{"city":{"type":"string"},"zip":{"type":"string"}}},' +
     '"gift":{"type":"object","required":["from"],"properties":{"from":{"type":"string"},' +
     '"wrap":{"type":"string"}}},"items":{"type":"array","minItems":1,"items":{"type":"object",' +
     '"properties":{"price":{"type":"number"}}}},"tip":{"type":"number","default":1.50}}}',

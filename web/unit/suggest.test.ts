@@ -8,7 +8,7 @@ const at = (text: string) => suggestAt(SCHEMA, text.replace('|', ''), text.index
 const labels = (text: string): string[] => at(text)?.options.map((one) => one.label) ?? [];
 const first = (text: string) => at(text)?.options[0];
 
-test('keys of each place are offered, those that are needed first, those that are there not', () => {
+test('keys of each place are offered, needed ones first, those that are there not', () => {
   equal(labels('name: x\n|').slice(0, 2), ['stages', 'description']);
   equal(labels('|').slice(0, 2), ['name', 'stages']);
   equal(labels('name: a\nstages:\n  - name: s\n    |'), ['tasks']);
@@ -88,6 +88,11 @@ test('what is under the pointer is explained', () => {
   equal(help('queue')?.path, ['stages', 0, 'tasks', 0, 'queue']);
   equal(text.slice(help('retry')?.from, help('retry')?.to), 'retry');
   equal(helpAt(SCHEMA, 'nothing: 1', 2), null);
+});
+
+test('the earlier form has keys of its own', () => {
+  equal(labels('{"workflow_name": "x", |}'), []);
+  equal(helpAt(SCHEMA, '{"workflow_name": "x", "stages": []}', 25), null);
 });
 
 test('a suggestion of the server is found in its words', () => {

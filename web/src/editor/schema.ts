@@ -4,6 +4,7 @@ import type { Path } from './outline';
 export type Schema = {
   $ref?: string;
   $defs?: Record<string, Schema>;
+  title?: string;
   type?: string | string[];
   description?: string;
   properties?: Record<string, Schema>;
@@ -80,8 +81,9 @@ const KINDS: Record<string, string> = {
   null: 'nothing',
 };
 
-/** "text", "list of mappings", "one of: return, reject, start". */
+/** "text", "duration", "one of: return, reject, start". */
 export function kindOf(root: Schema, schema: Schema): string {
+  if (schema.title !== undefined) return schema.title;
   if (schema.enum !== undefined) return `one of: ${schema.enum.join(', ')}`;
   if (schema.type === undefined && schema.anyOf !== undefined)
     return [...new Set(schema.anyOf.map((one) => kindOf(root, resolve(root, one))))].join(' or ');

@@ -176,6 +176,10 @@ function values(schema: Schema, spot: Spot, s: Setting): Suggestion[] {
   });
 }
 
+/** The earlier form has other keys, which the schema does not describe. */
+const isEarlier = (entries: Entry[]): boolean =>
+  entries.some(({ path }) => path[0] === 'workflow_name' || path[0] === 'component_name');
+
 /** What may stand at `offset`; null: nothing is known. */
 export function suggestAt(root: Schema, text: string, offset: number): Suggestions | null {
   const spot = spotAt(text, offset);
@@ -191,7 +195,7 @@ export function suggestAt(root: Schema, text: string, offset: number): Suggestio
     const found = expression(s.entries, spot, offset);
     if (found !== null) return found;
   }
-  const schema = schemaAt(root, spot.path);
+  const schema = isEarlier(s.entries) ? null : schemaAt(root, spot.path);
   if (schema === null) return null;
   const typed = /[A-Za-z0-9_.-]*$/.exec(spot.before)?.[0] ?? '';
   const isKey = spot.kind === 'key' || (spot.kind === 'open' && isObject(schema));
@@ -201,7 +205,8 @@ export function suggestAt(root: Schema, text: string, offset: number): Suggestio
 
 /** What the key or value under `offset` means. */
 export function helpAt(root: Schema, text: string, offset: number): Help | null {
-  const entry = entryAt(outline(text), offset);
+  const entries = outline(text);
+  const entry = isEarlier(entries) ? null : entryAt(entries, offset);
   const schema = entry === null ? null : schemaAt(root, entry.path);
   if (entry === null || schema === null || schema.description === undefined) return null;
   const isOnKey = entry.from <= offset && offset <= entry.to;

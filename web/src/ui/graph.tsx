@@ -18,6 +18,8 @@ type Props = {
   chosen?: string;
   marked?: ReadonlySignal<ReadonlySet<string> | null>;
   onChoose?: (id: string) => void;
+  /** A word on some boxes, by the task's id: added, changed, removed. */
+  notes?: ReadonlyMap<string, string>;
   /** Offered at each lane's head. */
   stageAction?: { label: (stage: string) => string; icon: IconName; run: (stage: string) => void };
 };
@@ -29,29 +31,33 @@ type BoxProps = {
   isStop: boolean;
   marked: Props['marked'];
   onChoose: Props['onChoose'];
+  note: string | undefined;
 };
 
 const who = (task: LayoutTask): string => (task.kind === 'queue' ? task.queue ?? ''
   : task.assignee ?? task.group ?? 'anyone');
 
-function nameOf(task: LayoutTask, look: Look | undefined, isMarked: boolean): string {
+function nameOf(task: LayoutTask, look: Look | undefined, isMarked: boolean,
+  note = ''): string {
   const parts = [task.name, task.kind === 'queue' ? `queue ${who(task)}` : `for ${who(task)}`];
   if (look) parts.push(look.status);
   if (look && look.generation > 1) parts.push(`generation ${look.generation}`);
   if (look && look.attempt > 1) parts.push(`attempt ${look.attempt}`);
   if (isMarked) parts.push('will run again');
+  if (note !== '') parts.push(note);
   return parts.join(', ');
 }
 
-function TaskBox({ task, look, isChosen, isStop, marked, onChoose }: BoxProps) {
+function TaskBox({ task, look, isChosen, isStop, marked, onChoose, note }: BoxProps) {
   const now = look?.value;
   const isMarked = marked?.value?.has(task.id) ?? false;
   const { x, y, width, height } = task;
   return (
     <button type="button" class={`g-task ${isChosen ? 'is-chosen' : ''} ${isMarked ? 'is-marked'
       : marked?.value ? 'is-unmarked' : ''}`} data-status={now?.status} data-task={task.id}
+      data-note={note}
       tabIndex={isStop ? 0 : -1} aria-pressed={onChoose ? isChosen : undefined}
-      aria-label={nameOf(task, now, isMarked)} title={task.name}
+      aria-label={nameOf(task, now, isMarked, note)} title={task.name}
       style={{ left: `${x}px`, top: `${y}px`, width: `${width}px`, height: `${height}px` }}
       onClick={() => onChoose?.(task.id)}>
       <span class="g-name" dir="auto">{task.name}</span>
@@ -75,7 +81,7 @@ function Lane({ stage, nth, status, action }: {
   const now = status?.value;
   const { x, y, width, height } = stage;
   return (
-    <section class="g-lane" data-status={now} data-stage={stage.name}
+    <div role="group" class="g-lane" data-status={now} data-stage={stage.name}
       aria-label={`Stage ${nth}: ${stage.name}${now ? `, ${now}` : ''}`}
       style={{ left: `${x}px`, top: `${y}px`, width: `${width}px`, height: `${height}px` }}>
       <header><span class="g-ordinal">Stage {nth}</span>{now && <Status of={now} />}</header>
@@ -85,7 +91,7 @@ function Lane({ stage, nth, status, action }: {
             tabIndex={-1} aria-label={action.label(stage.name)}
             onClick={() => action.run(stage.name)}><Icon name={action.icon} /></button>
         )}</h2>
-    </section>
+    </div>
   );
 }
 
@@ -176,7 +182,8 @@ function placeOf(layout: Layout, looks: Looks | null | undefined, room: number):
   return stage && task && stage.width > room ? task : stage;
 }
 
-export function Graph({ layout, looks, label, chosen, marked, onChoose, stageAction }: Props) {
+export function Graph({ layout, looks, label, chosen, marked, onChoose, notes,
+  stageAction }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const plane = useRef<HTMLDivElement>(null);
   const view = useRef<GraphView | null>(null);
@@ -217,9 +224,9 @@ export function Graph({ layout, looks, label, chosen, marked, onChoose, stageAct
   )), [layout, looks]);
   const boxes = useMemo(() => layout.tasks.map((task) => (
     <TaskBox key={task.id} task={task} look={looks?.tasks.get(task.id)} marked={marked}
-      isChosen={task.id === chosen} isStop={task.id === stop.value}
+      isChosen={task.id === chosen} isStop={task.id === stop.value} note={notes?.get(task.id)}
       onChoose={isActive.choose ? (id) => doing.current.onChoose?.(id) : undefined} />
-  )), [layout, looks, marked, chosen, stop.value, isActive.choose]);
+  )), [layout, looks, marked, chosen, stop.value, notes, isActive.choose]);
   const go = (task: LayoutTask): void => {
     stop.value = task.id;
     view.current?.show(task);

@@ -48,6 +48,9 @@ function Actions({ shown, preview }: { shown: InstanceShown; preview: Preview })
       {(OPEN.includes(shown.status) || shown.status === 'FAILED') && (
         <button type="button" onClick={() => openCancel(shown)}><Icon name="stop" />Cancel…</button>
       )}
+      <a class="button" aria-label="Start again…"
+        href={href(['templates', shown.template, 'start'], { again: shown.instance })}>
+        <Icon name="play" /><span class="button-word">Start again…</span></a>
       <button type="button" aria-label="Share…" onClick={() => openShare(shown)}>
         <Icon name="share" /><span class="button-word">Share…</span></button>
       <button type="button" aria-label="Export…" onClick={() => openExport(shown)}>

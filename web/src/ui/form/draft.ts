@@ -49,7 +49,7 @@ export function emptyDraft(field: Field): Draft {
   }
 }
 
-/** Filled in with a value (undefined: it is left out). What does not fit its field stays as JSON. */
+/** Filled in with a value (undefined: left out). What does not fit its field stays as JSON. */
 export function draftOf(field: Field, value: Value | undefined): Draft {
   if (value === undefined) return emptyDraft(bare(field));
   const text = leafOf(field, value);

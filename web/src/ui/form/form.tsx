@@ -21,15 +21,18 @@ export type FormOptions = {
   value?: unknown;
   /** The names of an object's properties in the order they were written, by its path. */
   order?: (path: string) => string[];
+  /** What is filled in stays when the schema changes: it is another version of the same. */
+  isCarried?: boolean;
 };
 
 /** A new form whenever `schema` is another one (undefined, null: anything is taken). */
 export function useForm(schema: unknown, options: FormOptions = {}): Form {
-  const { value, order } = options;
+  const { value, order, isCarried } = options;
+  const text = schema === undefined || schema === null ? '' : JSON.stringify(schema);
   const field = useMemo(() => {
-    const plain = formOf(schema === undefined || schema === null ? undefined : valueOf(schema));
+    const plain = formOf(text === '' ? undefined : read(text));
     return order === undefined ? plain : inOrder(plain, order);
-  }, [schema]);
+  }, [text]);
   const begin = (): Draft =>
     value === undefined ? emptyDraft(field) : draftOf(field, valueOf(value));
   const draft = useSignal<Draft>(begin());
@@ -37,9 +40,10 @@ export function useForm(schema: unknown, options: FormOptions = {}): Form {
   const isChecked = useSignal(false);
   const made = useSignal(field);
   if (made.peek() !== field) {
+    const before = isCarried ? filled(made.peek(), draft.peek()).value : undefined;
     made.value = field;
-    draft.value = begin();
-    json.value = null;
+    draft.value = before === undefined ? begin() : draftOf(field, before);
+    if (!isCarried) json.value = null;
     isChecked.value = false;
   }
   return { field, draft, json, isChecked };
@@ -107,11 +111,7 @@ export function SchemaForm({ form, id }: { form: Form; id: string }) {
   const { faults } = filledIn(form);
   const isPlain = field.kind === 'json' && draft.value.kind === 'json';
   return (
-    <div
-      class="form"
-      onFocusOut={(event) =>
-        event.target instanceof HTMLElement && event.target.setAttribute('data-left', '')
-      }>
+    <div class="form">
       {json.value !== null ? (
         <JsonText form={form} faults={faults} id={`${id}-json`} />
       ) : (
