@@ -28,7 +28,7 @@ struct query {
     struct walk *walk;
     uint64_t instances, events, problems; /* FLOW_VERIFY */
     uint64_t removed;                     /* likewise: instances, by retention at this node */
-    bool is_one, is_sys_done, is_key_tried;
+    bool is_one, is_of_chains, is_key_tried;
     struct search *search; /* FLOW_SHOW as of a time: query_show.c */
     struct page page;      /* FLOW_EVENTS, FLOW_TIMELINE */
     uint64_t scanned;      /* FLOW_EVENTS, brief: records looked at */

@@ -185,9 +185,10 @@ static void page_read(struct flow *f, struct ask *a)
         query_answer(q, err, SLICE_NONE);
 }
 
+/* First of instances, then of what belongs to none: each node that ever wrote has its own chain. */
 static void read_page(struct query *q)
 {
-    struct ask *a = ask_new(q->f, STORE_LIST, page_read);
+    struct ask *a = ask_new(q->f, q->is_of_chains ? STORE_CHAINS : STORE_LIST, page_read);
     if (a == NULL) {
         query_answer(q, ERR_MEMORY, SLICE_NONE);
         return;
@@ -221,6 +222,8 @@ static void next_instance(struct query *q)
 {
     if (q->is_one) {
         finish(q);
+    } else if (q->id_at < q->id_count && q->is_of_chains) {
+        walk_one(q, q->ids[q->id_at++], NULL);
     } else if (q->id_at < q->id_count) {
         struct entry *e = entry_get(q->f, q->ids[q->id_at++]);
         q->visit.run = one_loaded;
@@ -230,9 +233,9 @@ static void next_instance(struct query *q)
             entry_visit_fresh(q->f, e, &q->visit);
     } else if (q->cursor.len > 0) {
         read_page(q);
-    } else if (!q->is_sys_done) {
-        q->is_sys_done = true;
-        walk_one(q, q->f->sys_id, NULL);
+    } else if (!q->is_of_chains) {
+        q->is_of_chains = true;
+        read_page(q);
     } else {
         finish(q);
     }

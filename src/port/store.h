@@ -50,6 +50,7 @@ enum store_op {
     STORE_NODE_DROP, /* a node that ended, or whose work others have finished */
     STORE_EXPIRED,   /* finished instances that were last changed before a time */
     STORE_REMOVE,    /* an instance whole: its row and its records */
+    STORE_CHAINS,    /* the chains that belong to no instance */
     STORE_OP_COUNT
 };
 
@@ -169,8 +170,8 @@ struct store_request {
                               is 0: from this time on, newest_first before it, as far as records
                               of later positions are not of earlier times */
     int64_t width_ms;      /* ACTIVITY: of a bucket */
-    uint32_t limit;    /* RECORDS FEED LIST DUE READY BEHIND MESSAGES EXPIRED OVERDUE: so many; 0:
-                          all */
+    uint32_t limit;    /* RECORDS FEED LIST DUE READY BEHIND MESSAGES EXPIRED OVERDUE CHAINS: so
+                          many; 0: all */
     uint32_t look_max; /* MATCHES, ACTIVITY, OVERDUE: about so many are counted, the newest of
                           ACTIVITY; is_more says when there are more. LIST: so many that do not
                           match are passed before it answers what it has, with `next`; not in
@@ -178,14 +179,15 @@ struct store_request {
     bool newest_first; /* RECORDS, FEED: from the end: seq, pos mean "before" (0: the end) */
     bool acts_only;    /* FEED */
     struct store_filter filter; /* LIST, MATCHES */
-    struct slice after; /* LIST, MESSAGES, READY: cursor of the previous answer; absent: from the
-                           start */
+    struct slice after; /* LIST, MESSAGES, READY, CHAINS: cursor of the previous answer; absent:
+                           from the start */
 
     /* inputs and results: the count beside each says how many there are */
     struct store_row *rows; /* COMMIT: 0 or 1; ROWS; results of LOAD (0 or 1), NAMES (id,
                                template, key), LIST (without
                                state), DUE (id, template, wake_at_ms, node), BEHIND (id;
-                               updated_at_ms: the time of the first such record), EXPIRED (id) */
+                               updated_at_ms: the time of the first such record), EXPIRED (id),
+                               CHAINS (id; in an order of the store's own) */
     uint32_t row_count;
     struct store_record *records; /* COMMIT; results of LOAD (after the row's rev), RECORDS, FEED */
     uint32_t record_count;
@@ -212,7 +214,7 @@ struct store_request {
     struct store_node *nodes; /* NODE_PUT: 1, all but seen_at_ms; its result: all, in order of
                                  id */
     uint32_t node_count;
-    struct slice next;   /* result of LIST, MESSAGES, READY: cursor to go on; of BEHIND: the
+    struct slice next;   /* result of LIST, MESSAGES, READY, CHAINS: cursor to go on; of BEHIND: the
                             position (decimal) to go on from in `seq`; absent: at the end */
     struct slice value;  /* result of META: what is stored; COMMIT's ERR_EXISTS: the id of the
                             open instance that has the key */
@@ -285,6 +287,8 @@ struct store_ops {
 struct store { /* the first member of every driver's struct */
     const struct store_ops *ops;
 };
+
+#define STORE_CHAIN "_sys:" /* the names of chains that belong to no instance begin so */
 
 /* Queue names of ready entries that are no messages. Of the latter two `at_ms` is when somebody
  * should look. Those of an instance in queues whose names begin with STORE_INBOX have one at_ms. */

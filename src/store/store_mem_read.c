@@ -322,6 +322,42 @@ static enum err behind(struct store_mem *s, struct store_request *r)
     return ERR_NONE;
 }
 
+static int by_id(const void *a, const void *b)
+{
+    return slice_compare(((const struct store_row *)a)->id, ((const struct store_row *)b)->id);
+}
+
+/* All of them are gathered, then those before the cursor and beyond the limit left out. */
+static enum err chains(struct store_mem *s, struct store_request *r)
+{
+    void *rows = NULL;
+    uint32_t from = 0;
+
+    for (uint64_t pos = 1; pos <= s->data.feed_count; pos++) {
+        struct slice id = s->data.feed[pos - 1].instance;
+        if (id.at == NULL || !slice_has_prefix(id, SLICE(STORE_CHAIN)) || is_among(r, id)) {
+            continue;
+        }
+        struct store_row *row = grow_one(r->arena, &rows, &r->row_count, sizeof(*row));
+        *row = (struct store_row){.id = mem_copy(r->arena, id), .wake_at_ms = TIME_NEVER};
+        r->rows = rows;
+    }
+    if (r->row_count > 0) {
+        qsort(r->rows, r->row_count, sizeof(*r->rows), by_id);
+    }
+    while (r->after.at != NULL && from < r->row_count &&
+           slice_compare(r->rows[from].id, r->after) <= 0) {
+        from++;
+    }
+    r->rows += from;
+    r->row_count -= from;
+    if (r->limit != 0 && r->row_count > r->limit) {
+        r->row_count = r->limit;
+        r->next = r->rows[r->limit - 1].id;
+    }
+    return ERR_NONE;
+}
+
 static int by_name(const void *a, const void *b)
 {
     const struct store_count *x = a, *y = b;
@@ -415,6 +451,7 @@ static enum err (*const reads[STORE_OP_COUNT])(struct store_mem *, struct store_
     [STORE_BACKUP] = back_up,
     [STORE_KEYS] = mem_read_keys,
     [STORE_EXPIRED] = expired,
+    [STORE_CHAINS] = chains,
 };
 
 enum err mem_read(struct store_mem *s, struct store_request *r)

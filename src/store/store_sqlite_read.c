@@ -381,6 +381,24 @@ static enum err expired(struct lane *l, struct store_request *r)
     return query_err(&q);
 }
 
+/* One more than asked for is looked at, to know whether there are more. */
+static enum err chains(struct lane *l, struct store_request *r)
+{
+    struct query q = query_of(l, SQL_CHAINS);
+
+    query_text(&q, r->after.at != NULL ? r->after : SLICE(STORE_CHAIN));
+    query_int(&q, r->limit == 0 ? -1 : (int64_t)r->limit + 1);
+    while (query_next(&q)) {
+        if (r->limit != 0 && r->row_count == r->limit) {
+            r->next = r->rows[r->row_count - 1].id;
+            sqlite3_reset(q.stmt);
+            break;
+        }
+        add_row(r)->id = query_copy(&q, r->arena, 0);
+    }
+    return query_err(&q);
+}
+
 static enum err (*const reads[STORE_OP_COUNT])(struct lane *, struct store_request *) = {
     [STORE_LOAD] = load,
     [STORE_PAYLOADS] = payloads,
@@ -397,6 +415,7 @@ static enum err (*const reads[STORE_OP_COUNT])(struct lane *, struct store_reque
     [STORE_META] = meta,
     [STORE_KEYS] = keys,
     [STORE_EXPIRED] = expired,
+    [STORE_CHAINS] = chains,
     [STORE_NAMES] = names,
     [STORE_MATCHES] = read_matches,
     [STORE_ACTIVITY] = read_activity,

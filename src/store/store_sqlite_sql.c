@@ -105,6 +105,8 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_MESSAGES] = "SELECT n, queue, id, body, attributes, sent_at_ms, visible_at_ms "
                      "FROM messages WHERE queue = ? AND n > ? ORDER BY n LIMIT ?",
     [SQL_KEYS] = "SELECT id, body FROM keys ORDER BY id",
+    [SQL_CHAINS] = "SELECT instance FROM events WHERE instance > ? AND instance < '_sys;' "
+                   "AND seq = 1 ORDER BY instance LIMIT ?",
     [SQL_EXPIRED] = "SELECT id FROM instances WHERE NOT is_open AND updated_at_ms < ? "
                     "ORDER BY updated_at_ms, n LIMIT ?",
     /* Along an index alone, the newest so many; a time of each bucket stands for it. */

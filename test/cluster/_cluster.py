@@ -191,5 +191,12 @@ class Cluster:
     def running(self):
         return [node for node in self.nodes if node.is_running()]
 
+    def count_records(self):
+        """What lies in the database: of instances and of no instance."""
+        stages = [{"$group": {"_id": None, "n": {"$sum": {"$size": "$records"}}}}]
+        answer = self.primary().command("aggregate", "events", database=self.database,
+                                        pipeline=stages, cursor={})
+        return answer["cursor"]["firstBatch"][0]["n"]
+
     def primary(self):
         return until("there is a primary", self.replicas.primary)

@@ -312,10 +312,13 @@ def judge(load, may_repeat=False):
 
 
 def verify_all(cluster):
+    """Every node proves every chain, those of nodes that are no more among them."""
+    stored = cluster.count_records()
     for node in cluster.nodes:
         found = node.cli_one("verify")
         must(found["ok"] and not found["problems"], f"verify at {node}: {str(found)[:400]}")
         must(found["instances"] > 0, f"{node} verified nothing")
+        must(found["events"] >= stored, f"{node} verified {found['events']} of {stored} records")
 
 
 def attempts(instance, events):

@@ -93,3 +93,30 @@ CONTRACT(ALL, positions_go_on_after_the_newest_was_removed)
     CHECK(rig_do(t, feed) == ERR_NONE);
     CHECK(feed->record_count == 1 && feed->records[0].pos == next->last_pos);
 }
+
+CONTRACT(ALL, chains_that_belong_to_no_instance_are_found)
+{
+    struct store_request *r = rig_request(t, STORE_CHAINS);
+    static const char *const names[] = {"_sys:ab", "_sys:ab-1", "_sys:b"};
+    bool is_found[3] = {false};
+
+    CHECK(rig_do(t, r) == ERR_NONE);
+    CHECK(r->row_count == 0 && r->next.at == NULL);
+    CHECK(rig_do(t, rig_commit(t, "_sxs:a", 1, 1)) == ERR_NONE);
+    CHECK(rig_do(t, rig_commit(t, "a", 1, 1)) == ERR_NONE);
+    CHECK(rig_do(t, rig_commit(t, "_sys:b", 1, 2)) == ERR_NONE);
+    CHECK(rig_do(t, rig_commit(t, "_sys:ab", 1, 1)) == ERR_NONE);
+    CHECK(rig_do(t, rig_commit(t, "_sys:ab", 2, 1)) == ERR_NONE);
+    CHECK(rig_do(t, rig_commit(t, "_sys:ab-1", 1, 1)) == ERR_NONE);
+    CHECK(rig_do(t, r) == ERR_NONE);
+    CHECK(r->row_count == 3);
+    r->limit = 1;
+    for (int pages = 0; pages < 4 && (pages == 0 || r->next.at != NULL); pages++) {
+        r->after = r->next;
+        CHECK(rig_do(t, r) == ERR_NONE);
+        for (int k = 0; k < 3 && r->row_count == 1; k++) {
+            is_found[k] |= slice_eq_text(r->rows[0].id, names[k]);
+        }
+    }
+    CHECK(is_found[0] && is_found[1] && is_found[2] && r->next.at == NULL);
+}

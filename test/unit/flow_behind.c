@@ -1,5 +1,6 @@
-/* Rows in a store that several engines share: later than elsewhere while nobody looks at them, and
- * that a node reads again only what others may have changed. */
+/* What several engines at one store read and write of each other's: rows, later than elsewhere
+ * while nobody looks at them, what others may have changed, and the chains of all when one
+ * verifies. */
 #include "nodes_rig.h"
 
 #include "core/limits.h"
@@ -92,5 +93,32 @@ TEST(a_node_alone_reads_nothing_again)
     CHECK(node_answer(a, EVENT_COMPLETED, id, "c") == VERDICT_APPLIED);
     CHECK(stats_of(a).loads > loads);
     CHECK_INT(nodes_count_conflicts(), 0);
+    nodes_close();
+}
+
+static bool verify_at(struct node *n, yyjson_val **found)
+{
+    bool is_ok = false;
+    *found = node_read(n, (struct flow_query){.what = FLOW_VERIFY});
+    CHECK(json_get_bool(*found, "ok", &is_ok));
+    return is_ok;
+}
+
+TEST(the_chains_of_all_nodes_are_verified_at_each)
+{
+    nodes_open();
+    yyjson_val *found;
+    int64_t before = 0, events = 0;
+    CHECK(verify_at(&nodes.of[0], &found) && json_get_int(found, "events", &before));
+    struct event e = {.kind = EVENT_PAUSE, .instance = SLICE("nobody")};
+    CHECK(node_send(&nodes.of[1], e) == VERDICT_UNKNOWN);
+    CHECK(node_send(&nodes.of[1], e) == VERDICT_UNKNOWN);
+    CHECK(verify_at(&nodes.of[0], &found) && json_get_int(found, "events", &events));
+    CHECK_INT(events, before + 2);
+    node_die(&nodes.of[1]); /* its chain stays */
+    nodes.tampered = SLICE("_sys:b");
+    CHECK(!verify_at(&nodes.of[0], &found));
+    yyjson_val *problem = yyjson_arr_get(json_get(found, "problems"), 0);
+    CHECK_TEXT(json_get_text(problem, "instance"), "_sys:b");
     nodes_close();
 }

@@ -25,12 +25,25 @@ const char nodes_template[] = "name: pair\n"
                               "    tasks:\n"
                               "      - {name: c, queue: qc}\n";
 
+/* The event's id is another one, so that it is still a record, but not the one whose hash the next
+ * one holds. */
+static void tamper(struct store_record *r)
+{
+    static const char id[] = "\"id\":\"";
+    char *bytes = slice_text(&nodes.arena, r->bytes), *at = strstr(bytes, id);
+    CHECK(at != NULL);
+    at[sizeof id - 1] = 'X';
+    r->bytes.at = bytes;
+}
+
 static void submit(struct store *s, struct store_request *r)
 {
     struct node *n = (struct node *)(void *)s;
     struct store_request *done = NULL;
     nodes.mem->ops->submit(nodes.mem, r);
     CHECK_INT(nodes.mem->ops->complete(nodes.mem, &done, 1), 1);
+    if (done->op == STORE_RECORDS && slice_eq(done->id, nodes.tampered) && done->record_count > 0)
+        tamper(&done->records[0]);
     CHECK(n->done_count < DONE_MAX);
     n->done[n->done_count++] = done;
 }

@@ -40,6 +40,7 @@ struct nodes {
     struct node of[NODES];
     unsigned answers, events;
     struct flow_answer last;
+    struct slice tampered; /* the first record of this chain is read as another one */
 };
 
 extern struct nodes nodes;
