@@ -33,7 +33,8 @@
       "the disk is full; reads go on, writes wait for room")                                       \
     X(ERR_STORE, "store_failed", 503, true, "the store cannot be reached or failed")               \
     X(ERR_CORRUPT, "corrupt", 500, false, "stored data fails its own checks")                      \
-    X(ERR_NEWER, "newer_format", 500, false, "the data were written by a newer version of swm")    \
+    X(ERR_NEWER, "newer_format", 503, false,                                                       \
+      "it was written by a newer version of swm, which this one is to be replaced by")             \
     X(ERR_BUSY, "in_use", 500, false, "another process uses it")                                   \
     X(ERR_IO, "io", 500, true, "the operating system reported an error")                           \
     X(ERR_CLOSING, "closing", 503, true, "the server is shutting down")

@@ -9,7 +9,8 @@
 #include <string.h>
 
 #define EARLY_MS (5 * 60 * 1000)
-#define SERVICE_MS 2000L /* how long the services may take */
+#define LEAST_MS (60 * 1000) /* credentials that end sooner are not asked for all the time */
+#define SERVICE_MS 2000L     /* how long the services may take */
 #define FILE_BYTES_MAX 65536
 #define KEYS_BYTES_MAX ((size_t)256 * 1024)
 #define CONTAINER_HOST "http://169.254.170.2"
@@ -67,6 +68,14 @@ static bool copy(struct far_credentials *c, const struct far_keys *keys)
     return true;
 }
 
+int64_t far_credentials_renew_ms(int64_t expires_at_ms, int64_t now_ms)
+{
+    int64_t early_ms = expires_at_ms - EARLY_MS, least_ms = time_add(now_ms, LEAST_MS);
+    if (expires_at_ms == 0)
+        return TIME_NEVER;
+    return early_ms > least_ms ? early_ms : least_ms;
+}
+
 static void take(struct queue_sqs *q, enum far_source source, const struct far_keys *keys)
 {
     struct far_credentials *c = &q->credentials;
@@ -77,11 +86,7 @@ static void take(struct queue_sqs *q, enum far_source source, const struct far_k
     c->source = source;
     c->is_known = true;
     c->is_asking = false;
-    c->ask_at_ms = TIME_NEVER;
-    if (keys->expires_at_ms > 0) {
-        int64_t early_ms = keys->expires_at_ms - EARLY_MS, least_ms = time_add(q->now_ms, 60000);
-        c->ask_at_ms = early_ms > least_ms ? early_ms : least_ms;
-    }
+    c->ask_at_ms = far_credentials_renew_ms(keys->expires_at_ms, q->now_ms);
     c->failures = 0;
     c->serial++;
     if (c->refusals == 0)

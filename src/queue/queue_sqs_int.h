@@ -144,6 +144,8 @@ struct far_credentials {
 
 void far_credentials_open(struct queue_sqs *q);
 void far_credentials_round(struct queue_sqs *q);
+/* When credentials that were got now are got anew: well before they end, if they do (0: never). */
+int64_t far_credentials_renew_ms(int64_t expires_at_ms, int64_t now_ms);
 int64_t far_credentials_next(const struct queue_sqs *q);
 /* Amazon SQS did not take those: they are asked for again, later and later. */
 void far_credentials_refuse(struct queue_sqs *q, uint64_t serial);

@@ -104,7 +104,7 @@ static void give_back(struct queue_sqs *q, struct far_event *e, enum err err)
         after_s = 0;
     else if (err_is_retryable(err))
         s->receive_at_ms = time_add(q->now_ms, PAUSE_MS);
-    else
+    else if (err != ERR_NEWER) /* which is for another node, that knows it */
         after_s = ODD_BACK_S;
     while ((younger = find_younger(e)) != NULL)
         far_delete_give_back(q, younger, after_s);

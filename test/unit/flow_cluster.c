@@ -3,6 +3,7 @@
 #include "nodes_rig.h"
 
 #include "base/json.h"
+#include "core/limits.h"
 
 #include <stdio.h>
 
@@ -66,6 +67,25 @@ TEST(a_retry_that_a_dead_node_waited_for_is_made_by_another)
     CHECK_INT(nodes_count_sent("a"), 1);
     nodes_wait(1000 + 500); /* due 5 s after the failure */
     CHECK_INT(nodes_count_sent("a"), 2);
+    nodes_close();
+}
+
+TEST(what_a_dead_node_had_to_wake_is_shared_out)
+{
+    nodes_open();
+    (void)nodes_begin(2, "c");
+    for (unsigned k = 0; k < 16; k++) {
+        char key[8];
+        (void)snprintf(key, sizeof key, "K%u", k);
+        struct slice id = node_start(&nodes.of[0], key);
+        CHECK(node_answer(&nodes.of[0], EVENT_FAILED, id, "a") == VERDICT_APPLIED);
+    }
+    nodes_wait(1000);
+    node_die(&nodes.of[0]);
+    nodes_wait(9000); /* silent after 2 s, due after 5 s */
+    for (unsigned n = 1; n < NODES; n++)
+        CHECK(nodes.of[n].sent_count >= 4);
+    CHECK_INT(nodes.of[1].sent_count + nodes.of[2].sent_count, 16);
     nodes_close();
 }
 
@@ -199,5 +219,49 @@ TEST(what_one_node_removed_is_gone_at_the_others)
     CHECK(json_get_bool(node_read(&nodes.of[0], (struct flow_query){.what = FLOW_VERIFY}), "ok",
                         &is_ok) &&
           is_ok);
+    nodes_close();
+}
+
+static void take_err(void *context, const struct flow_answer *a)
+{
+    *(enum err *)context = a->err;
+}
+
+static enum err fail_at(struct node *n, struct slice instance)
+{
+    enum err err = ERR_NONE;
+    struct event e = {.kind = EVENT_COMPLETED, .instance = instance, .task = SLICE("a")};
+    e.id = SLICE("to an older node");
+    e.source = SLICE("test");
+    event_sum(&nodes.arena, &e);
+    flow_arrive(n->flow, &e, take_err, &err);
+    nodes_wait(500);
+    return err;
+}
+
+TEST(what_a_newer_version_wrote_is_left_to_nodes_that_know_it)
+{
+    nodes_open();
+    struct node *old = &nodes.of[0], *newer = &nodes.of[1];
+    struct slice before = node_start(old, "K"), id;
+    newer->is_newer = true;
+    CHECK(node_answer(newer, EVENT_COMPLETED, before, "a") == VERDICT_APPLIED); /* of both */
+    id = node_start(newer, "L");
+    CHECK_INT(fail_at(old, id), ERR_NEWER);
+    CHECK_INT(fail_at(old, before), ERR_NEWER);
+    nodes_wait(2 * ROW_LAZY_MS);
+    CHECK(node_answer(newer, EVENT_COMPLETED, id, "a") == VERDICT_APPLIED);
+    CHECK(node_answer(old, EVENT_COMPLETED, node_start(old, "M"), "a") == VERDICT_APPLIED);
+    CHECK(node_answer(newer, EVENT_FAILED, id, "b") == VERDICT_APPLIED);
+    node_die(newer); /* and with it all that know it */
+    nodes_wait(20000);
+    CHECK_INT(fail_at(old, id), ERR_NEWER);
+    node_die(old);
+    newer = nodes_begin_with(2, "c", &nodes_outside, "one");
+    newer->is_newer = true;
+    nodes_wait(5000);
+    CHECK(flow_is_ready(newer->flow));
+    CHECK_INT(nodes_count_sent("b"), 4); /* the retry that was due: three first ones before */
+    CHECK(node_answer(newer, EVENT_COMPLETED, id, "b") == VERDICT_APPLIED);
     nodes_close();
 }

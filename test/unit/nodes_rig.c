@@ -36,14 +36,37 @@ static void tamper(struct store_record *r)
     r->bytes.at = bytes;
 }
 
+/* The number of the format is the first member of records and states. */
+static void set_format(struct slice json, char from, char to)
+{
+    static const char first[] = "{\"f\":";
+    char *bytes = (char *)(uintptr_t)json.at;
+    if (json.len <= sizeof first || memcmp(bytes, first, sizeof first - 1) != 0 ||
+        bytes[sizeof first - 1] != from)
+        return;
+    bytes[sizeof first - 1] = to;
+}
+
+static void set_formats(const struct store_request *r, char from, char to)
+{
+    for (uint32_t k = 0; k < r->record_count; k++)
+        set_format(r->records[k].bytes, from, to);
+    for (uint32_t k = 0; k < r->row_count; k++)
+        set_format(r->rows[k].state, from, to);
+}
+
 static void submit(struct store *s, struct store_request *r)
 {
     struct node *n = (struct node *)(void *)s;
     struct store_request *done = NULL;
+    if (n->is_newer)
+        set_formats(r, '1', '2');
     nodes.mem->ops->submit(nodes.mem, r);
     CHECK_INT(nodes.mem->ops->complete(nodes.mem, &done, 1), 1);
     if (done->op == STORE_RECORDS && slice_eq(done->id, nodes.tampered) && done->record_count > 0)
         tamper(&done->records[0]);
+    if (n->is_newer)
+        set_formats(done, '2', '1');
     CHECK(n->done_count < DONE_MAX);
     n->done[n->done_count++] = done;
 }

@@ -28,6 +28,7 @@ struct node {
     unsigned done_count;
     bool is_stopped;     /* it gets no rounds */
     bool is_queue_lost;  /* messages are taken and not sent */
+    bool is_newer;       /* what it writes has a later format, which it reads too */
     uint64_t unsent_pos; /* of the first of those */
     struct sent sent[SENT_MAX];
     unsigned sent_count;

@@ -195,6 +195,15 @@ TEST(sqs_reads_credentials_that_a_service_hands_out)
     arena_drop(&arena);
 }
 
+TEST(sqs_gets_credentials_anew_before_they_end)
+{
+    int64_t now_ms = 1700000000000, minute_ms = 60000;
+    CHECK_INT(far_credentials_renew_ms(now_ms + 60 * minute_ms, now_ms), now_ms + 55 * minute_ms);
+    CHECK_INT(far_credentials_renew_ms(now_ms + 3 * minute_ms, now_ms), now_ms + minute_ms);
+    CHECK_INT(far_credentials_renew_ms(now_ms - minute_ms, now_ms), now_ms + minute_ms);
+    CHECK_INT(far_credentials_renew_ms(0, now_ms), TIME_NEVER);
+}
+
 /* --- answers --- */
 
 TEST(sqs_judges_errors)
