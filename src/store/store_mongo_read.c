@@ -459,6 +459,7 @@ static enum err (*const reads[STORE_OP_COUNT])(struct lane *, struct store_reque
     [STORE_MESSAGES] = mongo_messages,
     [STORE_KEYS] = mongo_keys,
     [STORE_EXPIRED] = expired,
+    [STORE_CHAINS] = mongo_chains,
     [STORE_MATCHES] = mongo_matches,
     [STORE_ACTIVITY] = mongo_activity,
     [STORE_OVERDUE] = mongo_overdue,

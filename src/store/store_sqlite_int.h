@@ -66,6 +66,7 @@ enum sql {
     SQL_MESSAGES,
     SQL_KEYS,
     SQL_EXPIRED,
+    SQL_CHAINS,
     SQL_BEGAN,
     SQL_ENDED,
     SQL_OVERDUE,

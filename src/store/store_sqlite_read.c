@@ -415,6 +415,7 @@ static enum err (*const reads[STORE_OP_COUNT])(struct lane *, struct store_reque
     [STORE_META] = meta,
     [STORE_KEYS] = keys,
     [STORE_EXPIRED] = expired,
+    [STORE_CHAINS] = chains,
     [STORE_NAMES] = names,
     [STORE_MATCHES] = read_matches,
     [STORE_ACTIVITY] = read_activity,

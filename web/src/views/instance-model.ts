@@ -25,7 +25,7 @@ export function useLatest<T>(path: string | null, isNews?: (r: EventRecord) => b
   const answer = useSignal<Answer<T>>({ value: undefined, error: undefined, path: '' });
   const wanted = useRef(path);
   wanted.current = path;
-  const load = useMemo(() => throttle(() => ms, async () => {
+  const load = useMemo(() => throttle(ms, async () => {
     const asked = wanted.current;
     if (asked === null) return;
     try {
