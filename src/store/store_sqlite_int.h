@@ -76,7 +76,6 @@ enum sql {
     SQL_ACTS_BEFORE,
     SQL_AT_OR_AFTER,
     SQL_NAME,
-    SQL_CHAINS,
     SQL_COUNT
 };
 

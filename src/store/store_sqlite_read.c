@@ -420,7 +420,6 @@ static enum err (*const reads[STORE_OP_COUNT])(struct lane *, struct store_reque
     [STORE_MATCHES] = read_matches,
     [STORE_ACTIVITY] = read_activity,
     [STORE_OVERDUE] = read_overdue,
-    [STORE_CHAINS] = chains,
 };
 
 /* Results start empty; PAYLOADS' are asked for by what the request brings. */
