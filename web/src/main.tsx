@@ -4,16 +4,24 @@ import './style/tokens.css';
 import './style/base.css';
 import './style/shell.css';
 import './style/parts.css';
+import './style/feed.css';
+import './style/form.css';
+import './style/inbox.css';
+import './style/queues.css';
 import './style/overview.css';
 import './style/instances.css';
 import { followFeed } from './api/feed';
+import { learnMe } from './api/me';
 import { followAddress } from './route';
 import { Shell } from './shell';
+import { followKeys } from './shortcuts';
 import { store } from './store';
 import { readTheme } from './theme';
 
 readTheme();
 followAddress();
+followKeys();
+learnMe();
 followFeed();
 setInterval(() => {
   if (!document.hidden) store.now.value = Date.now();
