@@ -138,7 +138,7 @@ await check('a phone shows one of the two, its buttons at the bottom', async () 
 await check('failing asks for an error and a reason, and says what happens', async () => {
   await visit(browser, server, '#/inbox');
   await page.locator('.todo', { hasText: 'sign' }).click();
-  await open().getByRole('button', { name: 'It cannot be done' }).click();
+  await open().getByRole('button', { name: 'Not possible' }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel('Error').fill('Illegible');
   await dialog.getByLabel('Reason').fill('the scan is too dark');

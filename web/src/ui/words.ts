@@ -50,9 +50,11 @@ function wake(record: EventRecord): string {
   return first.to === 'SCHEDULED' ? `${name} is tried again` : `${name}: ${String(first.to)}`;
 }
 
-/** What an event did: "make_food failed: OvenBusy". */
+/** What an event did: "make_food failed: OvenBusy"; one that was not applied did nothing. */
 export function sentence(record: EventRecord): string {
-  const tell = SENTENCES[record.event];
+  const tell = record.verdict === 'applied' ? SENTENCES[record.event] : undefined;
+  if (record.verdict !== 'applied' && record.event && record.task)
+    return `${record.event} ${record.task}`;
   return tell === undefined ? record.event || 'Something that is no event' : tell(record);
 }
 

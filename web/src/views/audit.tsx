@@ -1,8 +1,7 @@
 // What people did, the newest first: who, what, when, why.
 import { setTerms } from '../route';
 import { store } from '../store';
-import { command } from '../ui/cli';
-import { Cli } from '../ui/cli';
+import { Cli, command } from '../ui/cli';
 import { Page } from '../ui/page';
 import { FeedBar } from './feed-bar';
 import { ACTS, matches, queryOf, readFilter, type Filter } from './feed-filter';
@@ -24,9 +23,9 @@ export default function View() {
     isWanted: (record) => record.act === true && matches(filter, record),
   });
   return (
-    <Page title="Audit" isFull actions={
-      <button type="button" onClick={() => setTerms({ actor: store.name.value || null })}
-        disabled={!store.name.value}>What I did</button>}>
+    <Page title="Audit" isFull actions={store.name.value !== '' && (
+      <button type="button" onClick={() => setTerms({ actor: store.name.value })}>What I did</button>
+    )}>
       <FeedBar filter={filter} kinds={ACTS}
         quick={{ name: 'event', label: 'What', words: QUICK }} />
       <div class="card card-plain instances">

@@ -163,7 +163,7 @@ function Answer(answering: Answering) {
       </section>
       <div class="todo-buttons">
         <button type="button" disabled={why !== null} onClick={() => failAction(answering)}>
-          It cannot be done</button>
+          Not possible</button>
         <button type="submit" class="primary" disabled={isBusy.value || why !== null}>
           <Icon name="check" />Done</button>
       </div>
