@@ -174,10 +174,12 @@ MONGO_RUNS = $(call scripts,contract)
 E2E_RUNS = $(call scripts,e2e)
 PAGE_RUNS = $(call scripts,page)
 CLUSTER_RUNS = $(call scripts,cluster)
+LAMBDA_RUNS = $(call scripts,lambda)
 FUZZ_SECONDS := 60
 
 .PHONY: help build run test test-after-deps check style format sim torture fuzz bench e2e \
-	e2e-after-deps page page-after-deps pictures cluster cluster-after-deps install clean
+	e2e-after-deps page page-after-deps pictures cluster cluster-after-deps functions \
+	functions-after-deps install clean
 
 help:
 	@sed -n 's/^#? //p' Makefile
@@ -209,7 +211,7 @@ test:
 
 test-after-deps: $(CHECK_NEEDS) $(SIM)
 	@tools/run-tests.sh $(CHECK_RUNS) $(MONGO_RUNS) $(TABLE_RUN) $(SIM_RUN) $(E2E_RUNS) \
-		$(PAGE_RUNS) $(CLUSTER_RUNS)
+		$(PAGE_RUNS) $(CLUSTER_RUNS) $(LAMBDA_RUNS)
 
 #? make sim        the simulator for two minutes; SEED=n runs one seed and tells all, SEEDS=n runs n
 sim: build/sim
@@ -250,6 +252,14 @@ cluster:
 
 cluster-after-deps: build
 	@tools/run-tests.sh $(CLUSTER_RUNS)
+
+#? make functions  the program in AWS Lambda: doubles of AWS, a real database, frozen and killed
+functions:
+	@tools/deps.sh test
+	@$(MAKE) functions-after-deps
+
+functions-after-deps: build
+	@tools/run-tests.sh $(LAMBDA_RUNS)
 
 #? make bench      what it costs, measured on this machine
 bench: build

@@ -209,6 +209,13 @@ fetch_mongod() {
     build/test-venv/bin/python test/servers/mongo.py fetch || die "the MongoDB server could not be fetched"
 }
 
+# AWS Lambda on this machine, for tests of the program as a function.
+fetch_rie() {
+    [ -x build/test-rie/aws-lambda-rie ] && return 0
+    say "fetching the runtime interface emulator of AWS Lambda for tests"
+    build/test-venv/bin/python test/servers/rie.py fetch || die "the emulator could not be fetched"
+}
+
 look() {
     missing=()
     find_missing_build
@@ -231,5 +238,6 @@ if [ "$level" = test ]; then
     make_venv
     make_node_modules
     fetch_mongod
+    fetch_rie
 fi
 exit 0

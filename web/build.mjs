@@ -14,7 +14,7 @@ if (!target) {
   process.exit(2);
 }
 
-const PAGES = { 'index.html': 'src/main.tsx' };
+const PAGES = { 'index.html': 'src/main.tsx', 'embed.html': 'src/embed.tsx' };
 
 const result = await esbuild.build({
   absWorkingDir: web,

@@ -82,13 +82,18 @@ bool auth_is_on(const struct auth *a)
     return a->has_admin || access_count(a->flow) > 0;
 }
 
+bool auth_is_shut(const struct auth *a)
+{
+    return a->must_have_keys && !auth_is_on(a);
+}
+
 static void note(struct http_request *r, enum role role, struct slice name)
 {
     struct auth_caller *caller = arena_alloc(http_arena(r), sizeof *caller);
     struct text t = text_new(http_arena(r), ACTOR_BYTES_MAX);
     text_put_c(&t, "key:");
     text_put(&t, name);
-    *caller = (struct auth_caller){role, text_slice(&t)};
+    *caller = (struct auth_caller){.role = role, .actor = text_slice(&t)};
     http_set_caller(r, caller);
 }
 
@@ -126,6 +131,13 @@ enum err auth_find(struct auth *a, struct http_request *r, const char **why)
 {
     struct slice text, id, header = http_header(r, "Authorization");
     uint8_t hash[SHA256_BYTES];
+    if (http_caller(r) != NULL)
+        return ERR_NONE;
+    if (auth_is_shut(a)) {
+        *why = "there is no access key yet, and without one nothing is told here: set "
+               "SWM_ADMIN_KEY";
+        return ERR_FORBIDDEN;
+    }
     if (!auth_is_on(a))
         return ERR_NONE;
     *why = header.at == NULL ? "this server asks for a key: Authorization: Bearer KEY"
@@ -143,6 +155,35 @@ enum err auth_find(struct auth *a, struct http_request *r, const char **why)
     return take_key(a, r, key, why);
 }
 
+static struct slice share_text(struct http_request *r)
+{
+    struct slice text = http_query(r, "share"), bearer;
+    if (text.at == NULL && cut_bearer(http_header(r, "Authorization"), &bearer) &&
+        slice_has_prefix(bearer, SLICE(SHARE_PREFIX)))
+        text = bearer;
+    return text;
+}
+
+bool auth_has_share(struct http_request *r)
+{
+    return share_text(r).at != NULL;
+}
+
+enum err auth_find_share(struct auth *a, struct http_request *r, const char **why)
+{
+    struct share share;
+    *why = "the share link is not one of this server's";
+    if (!share_decode(http_arena(r), flow_token_keys(a->flow), share_text(r), &share))
+        return ERR_UNAUTHORIZED;
+    *why = "the share link has expired";
+    if (share.expires_at_ms <= a->now_ms)
+        return ERR_UNAUTHORIZED;
+    struct auth_caller *caller = arena_alloc(http_arena(r), sizeof *caller);
+    *caller = (struct auth_caller){ROLE_VIEWER, share.instance, SLICE("share")};
+    http_set_caller(r, caller);
+    return ERR_NONE;
+}
+
 enum role auth_role(const struct http_request *r)
 {
     const struct auth_caller *caller = http_caller(r);
@@ -153,6 +194,14 @@ struct slice auth_actor(const struct http_request *r)
 {
     const struct auth_caller *caller = http_caller(r);
     return caller == NULL ? http_peer(r) : caller->actor;
+}
+
+const struct auth_caller auth_invoker = {.role = ROLE_OPERATOR,
+                                         .actor = {"lambda", sizeof "lambda" - 1}};
+
+bool auth_is_invoker(const struct http_request *r)
+{
+    return http_caller(r) == &auth_invoker;
 }
 
 void auth_refuse(struct auth *a, struct http_request *r, enum err e, const char *why)

@@ -14,12 +14,14 @@
 
 struct auth_caller { /* lives in the request's arena; http_caller finds it */
     enum role role;
-    struct slice actor; /* "key:NAME" or "key:ID"; absent: the server is open */
+    struct slice only;  /* the one instance that a share link shows; absent: all of them */
+    struct slice actor; /* "key:NAME" or "key:ID"; absent: the server is open; who invoked AWS
+                           Lambda directly: "lambda" */
 };
 
 struct auth {
     struct flow *flow;
-    bool has_admin;
+    bool has_admin, must_have_keys;
     uint8_t admin_hash[SHA256_BYTES];
     int64_t now_ms;
     uint64_t unauthorized, forbidden; /* requests refused so */
@@ -28,8 +30,14 @@ struct auth {
 /* `admin`: the text of SWM_ADMIN_KEY; absent: none. */
 void auth_init(struct auth *a, struct slice admin);
 bool auth_is_on(const struct auth *a);
+/* There are no keys, and without keys nobody may be let in. */
+bool auth_is_shut(const struct auth *a);
 /* Finds out who asks and notes it with the request. ERR_UNAUTHORIZED: *why says what is wrong. */
 enum err auth_find(struct auth *a, struct http_request *r, const char **why) MUST_USE;
+/* Whether a share link is shown, as the query's `share` or as a bearer, and what it opens: noted as
+ * a viewer of one instance. Also where the server is open. ERR_UNAUTHORIZED: altered or expired. */
+bool auth_has_share(struct http_request *r);
+enum err auth_find_share(struct auth *a, struct http_request *r, const char **why) MUST_USE;
 /* The same where a signature, checked by the caller, names the key. */
 enum err auth_find_by_id(struct auth *a, struct http_request *r, struct slice id,
                          const char **why) MUST_USE;
@@ -37,6 +45,9 @@ enum err auth_find_by_id(struct auth *a, struct http_request *r, struct slice id
 enum role auth_role(const struct http_request *r);
 /* Who asks, for records: the key's name, or, at an open server, the client's address. */
 struct slice auth_actor(const struct http_request *r);
+/* Whoever may invoke the function in AWS Lambda; AWS has seen to who that is. */
+extern const struct auth_caller auth_invoker;
+bool auth_is_invoker(const struct http_request *r);
 /* Answers 401 or 403, so that clients and people know what to do. */
 void auth_refuse(struct auth *a, struct http_request *r, enum err e, const char *why);
 

@@ -136,7 +136,8 @@ static void take_hosts(struct http_server *s, const struct http_config *config,
     static const char *const always[] = {"localhost", "127.0.0.1", "::1"};
     for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
         (void)copy_host(slice_of(always[i]), s->hosts[s->host_count++]);
-    (void)copy_host(slice_of(a->host), s->hosts[s->host_count++]);
+    if (a->host[0] != '\0')
+        (void)copy_host(slice_of(a->host), s->hosts[s->host_count++]);
     for (size_t i = 0; i < config->host_count && s->host_count < HTTP_HOSTS_MAX; i++) {
         if (copy_host(config->hosts[i], s->hosts[s->host_count]))
             s->host_count++;
@@ -156,36 +157,48 @@ static bool start_watch(struct http_server *s)
            epoll_ctl(s->watch_fd, EPOLL_CTL_ADD, epoll_fd_of(s->daemon), &e) == 0;
 }
 
-enum err http_open(const struct http_config *config, struct http_server **out)
+static struct http_server *make(const struct http_config *config, const struct address *a)
 {
-    struct address a;
-    if (!parse_address(config->address, &a))
-        return ERR_INVALID;
-    int listen_fd = listen_on(&a);
-    if (listen_fd < 0)
-        return ERR_IO;
     struct http_server *s = calloc(1, sizeof *s);
-    if (s == NULL) {
-        close(listen_fd);
-        return ERR_MEMORY;
-    }
+    if (s == NULL)
+        return NULL;
     s->watch_fd = -1;
     s->handle = config->handle;
     s->context = config->context;
     list_init(&s->open);
     list_init(&s->spare);
-    take_hosts(s, config, &a);
+    take_hosts(s, config, a);
     s->is_secure = config->tls_cert != NULL;
+    return s;
+}
+
+enum err http_open(const struct http_config *config, struct http_server **out)
+{
+    struct address a = {.host = ""};
+    bool is_listening = config->address.at != NULL;
+    if (is_listening && !parse_address(config->address, &a))
+        return ERR_INVALID;
+    int listen_fd = is_listening ? listen_on(&a) : -1;
+    if (is_listening && listen_fd < 0)
+        return ERR_IO;
+    struct http_server *s = make(config, &a);
+    if (s == NULL && listen_fd >= 0)
+        close(listen_fd);
+    if (s == NULL)
+        return ERR_MEMORY;
+    *out = s;
+    if (!is_listening)
+        return ERR_NONE;
     s->daemon = start_daemon(s, config, listen_fd, a.socket.any.sa_family == AF_INET6);
     if (s->daemon == NULL)
         close(listen_fd);
     if (s->daemon == NULL || !start_watch(s)) {
         enum err e = s->daemon == NULL && s->is_secure ? ERR_CORRUPT : ERR_IO;
         http_close(s);
+        *out = NULL;
         return e;
     }
     s->port = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
-    *out = s;
     return ERR_NONE;
 }
 
@@ -264,6 +277,8 @@ void http_close(struct http_server *s)
 {
     if (s->daemon != NULL)
         end_all(s);
+    s->is_closing = true;
+    http_memory_end_all(s);
     assert(list_first(&s->open) == NULL);
     for (struct link *k = list_take(&s->spare); k != NULL; k = list_take(&s->spare))
         http_request_free(LINK_OWNER(k, struct http_request, link));

@@ -13,7 +13,8 @@ struct http_server;
 struct http_request; /* opaque: lives until it is answered, or, for a stream, until it is closed */
 
 struct http_config {
-    struct slice address;      /* "127.0.0.1:7960", "[::1]:7960"; port 0: any free one */
+    struct slice address;      /* "127.0.0.1:7960", "[::1]:7960"; port 0: any free one; absent:
+                                  requests come from memory only */
     const struct slice *hosts; /* further allowed Host names, without port */
     size_t host_count;
     const char *tls_cert, *tls_key; /* PEM texts, read by http_open only; NULL: plain HTTP */
@@ -54,6 +55,12 @@ bool http_is_secure(const struct http_request *r);    /* it came over TLS */
 struct auth_caller;
 void http_set_caller(struct http_request *r, const struct auth_caller *caller);
 const struct auth_caller *http_caller(const struct http_request *r);
+/* When the answer must be whole, because whoever asks waits no longer: a long poll ends before, a
+ * stream says what there is and ends. TIME_NEVER: the client waits as long as it likes. */
+int64_t http_until_ms(const struct http_request *r);
+/* How long a receive may wait that asks for so many seconds; -1: the queue's own time, which is not
+ * known here, so that a client that waits no longer than http_until_ms gets what is there. */
+int64_t http_wait_ms(const struct http_request *r, int64_t now_ms, int64_t wait_s);
 /* False once the client has gone: asked before something is handed to it. */
 bool http_is_connected(const struct http_request *r);
 /* Called when the client goes before the answer (or the server closes): drop what waits for it, and
@@ -76,5 +83,36 @@ void http_stream(struct http_request *r, const char *type);
 bool http_stream_put(struct http_request *r, struct slice bytes);
 size_t http_stream_unread(const struct http_request *r); /* bytes that wait for the client */
 void http_stream_close(struct http_request *r);
+
+/* Requests from memory (http_memory.c), for whoever has no socket: checked, led to the one handler
+ * and answered like any other. */
+struct http_field {
+    struct slice name, value;
+};
+
+struct http_memory {          /* copied, but for `caller` */
+    struct slice method, uri; /* uri: path and query, as they were sent */
+    const struct http_field *headers;
+    size_t header_count;
+    struct slice body, peer;
+    struct slice host; /* what this server is called where the request came from; absent: its
+                          configured names only */
+    bool is_secure;
+    int64_t until_ms;                 /* see http_until_ms */
+    const struct auth_caller *caller; /* who asks is known; NULL: to be found out */
+};
+
+struct http_answer { /* texts live until http_memory_end */
+    int status;
+    const struct http_field *headers;
+    size_t header_count;
+    struct slice body;
+};
+
+/* NULL: memory is short. The answer may be there at once. */
+struct http_request *http_memory_take(struct http_server *s, const struct http_memory *m);
+bool http_memory_answer(struct http_request *r, struct http_answer *out); /* false: not yet */
+/* Nobody wants it any more; where no answer was given, whoever works on it is told so. */
+void http_memory_end(struct http_request *r);
 
 #endif

@@ -12,35 +12,53 @@ struct seen {
     bool is_odd; /* a name that is no token, a value with control characters */
 };
 
-static bool is_token(const char *name)
+static bool is_token(struct slice name)
 {
-    for (const char *c = name; *c != '\0'; c++) {
-        if (!isalnum((unsigned char)*c) && strchr("!#$%&'*+-.^_`|~", *c) == NULL)
+    for (size_t k = 0; k < name.len; k++) {
+        char c = name.at[k];
+        if (!isalnum((unsigned char)c) && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL))
             return false;
     }
-    return name[0] != '\0';
+    return name.len > 0;
 }
 
-static bool is_clean(const char *value)
+static bool is_clean(struct slice value)
 {
-    for (const char *c = value; *c != '\0'; c++) {
-        if (((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f)
+    for (size_t k = 0; k < value.len; k++) {
+        if (((unsigned char)value.at[k] < ' ' && value.at[k] != '\t') || value.at[k] == 0x7f)
             return false;
     }
     return true;
+}
+
+static bool is_named(struct slice name, const char *text)
+{
+    return name.len == strlen(text) && strncasecmp(name.at, text, name.len) == 0;
+}
+
+static void see(struct seen *seen, struct slice name, struct slice value)
+{
+    seen->hosts += is_named(name, "Host");
+    seen->lengths += is_named(name, "Content-Length");
+    seen->encodings += is_named(name, "Transfer-Encoding");
+    if (!is_token(name) || !is_clean(value))
+        seen->is_odd = true;
 }
 
 static enum MHD_Result see_header(void *context, enum MHD_ValueKind kind, const char *name,
                                   const char *value)
 {
     (void)kind;
-    struct seen *seen = context;
-    seen->hosts += strcasecmp(name, "Host") == 0;
-    seen->lengths += strcasecmp(name, "Content-Length") == 0;
-    seen->encodings += strcasecmp(name, "Transfer-Encoding") == 0;
-    if (!is_token(name) || (value != NULL && !is_clean(value)))
-        seen->is_odd = true;
+    see(context, slice_of(name), slice_of(value));
     return MHD_YES;
+}
+
+static void see_all(const struct http_request *r, struct seen *seen)
+{
+    if (r->connection != NULL)
+        (void)MHD_get_connection_values(r->connection, MHD_HEADER_KIND, see_header, seen);
+    for (size_t k = 0; k < r->memory_of.header_count; k++)
+        see(seen, r->memory_of.headers[k].name, r->memory_of.headers[k].value);
 }
 
 /* RFC 9112 section 6.3: what one server reads as the end of a request another may read as more. */
@@ -83,11 +101,14 @@ static bool cut_host(struct slice s, struct slice *host)
     return host->len > 0;
 }
 
-static bool is_allowed_host(const struct http_server *s, struct slice header)
+static bool is_allowed_host(const struct http_request *r, struct slice header)
 {
-    struct slice host;
+    const struct http_server *s = r->server;
+    struct slice host, own = r->memory_of.host;
     if (!cut_host(header, &host))
         return false;
+    if (own.len == host.len && strncasecmp(own.at, host.at, own.len) == 0)
+        return true;
     for (size_t i = 0; i < s->host_count; i++) {
         if (strlen(s->hosts[i]) == host.len && strncasecmp(s->hosts[i], host.at, host.len) == 0)
             return true;
@@ -131,13 +152,13 @@ static bool is_other_site(const struct http_request *r)
 enum err http_check_headers(const struct http_request *r, const char **why, bool *is_framing)
 {
     struct seen seen = {0};
-    (void)MHD_get_connection_values(r->connection, MHD_HEADER_KIND, see_header, &seen);
+    see_all(r, &seen);
     *why = find_framing_fault(r, &seen);
     if (*why != NULL) {
         *is_framing = true;
         return ERR_INVALID;
     }
-    if (seen.hosts != 1 || !is_allowed_host(r->server, http_header(r, "Host"))) {
+    if (seen.hosts != 1 || !is_allowed_host(r, http_header(r, "Host"))) {
         *why = "the Host header names another server; allow its name with --host";
         return ERR_HOST;
     }

@@ -38,7 +38,7 @@ void http_add(struct http_request *r, const char *name, struct slice value)
     r->added = added;
 }
 
-/* What may run when a browser shows the answer as a document. */
+/* What may run when a browser shows the answer as a document, unless whoever answers says it. */
 static const char *policy_of(const char *type)
 {
     if (strncmp(type, "text/html", strlen("text/html")) == 0)
@@ -51,14 +51,21 @@ static const char *policy_of(const char *type)
 
 static bool add_header(struct http_request *r, const char *name, const char *value)
 {
+    if (r->connection == NULL) {
+        if (r->answer_count == HTTP_ANSWER_FIELDS_MAX)
+            return false;
+        r->answer[r->answer_count++] = (struct http_field){slice_of(name), slice_of(value)};
+        return true;
+    }
     return MHD_add_response_header(r->response, name, value) == MHD_YES;
 }
 
 static bool add_headers(struct http_request *r, const char *type)
 {
-    bool is_cacheable = false, is_good = true;
+    bool is_cacheable = false, has_policy = false, is_good = true;
     for (const struct http_added *h = r->added; h != NULL; h = h->next) {
         is_cacheable |= strcmp(h->name, "Cache-Control") == 0;
+        has_policy |= strcmp(h->name, "Content-Security-Policy") == 0;
         is_good &= add_header(r, h->name, h->value);
     }
     const char *policy = policy_of(type);
@@ -66,8 +73,10 @@ static bool add_headers(struct http_request *r, const char *type)
     is_good &= add_header(r, "X-Content-Type-Options", "nosniff");
     if (!is_cacheable)
         is_good &= add_header(r, "Cache-Control", "no-store");
-    if (policy != NULL)
+    if (policy != NULL && !has_policy)
         is_good &= add_header(r, "Content-Security-Policy", policy);
+    if (policy != NULL) /* an address may hold what opens it */
+        is_good &= add_header(r, "Referrer-Policy", "no-referrer");
     if (r->is_close)
         is_good &= add_header(r, "Connection", "close");
     return is_good;
@@ -78,15 +87,32 @@ static void finish_reply(struct http_request *r, int status, const char *type)
 {
     r->status = (unsigned)status;
     r->stage = REQUEST_ANSWERED;
-    if (r->response == NULL || !add_headers(r, type))
+    bool is_made = r->connection == NULL || r->response != NULL;
+    if (!is_made || !add_headers(r, type))
         r->is_dead = true;
     http_reply_wake(r);
+}
+
+/* The body of an answer that stays in memory. */
+static void keep_body(struct http_request *r, struct slice body)
+{
+    bool is_head = slice_eq_text(r->method, "HEAD");
+    r->out = is_head || body.len == 0 ? NULL : malloc(body.len);
+    r->is_dead |= r->out == NULL && !is_head && body.len > 0;
+    if (r->out != NULL)
+        memcpy(r->out, body.at, body.len);
+    r->out_len = r->out != NULL ? body.len : 0;
 }
 
 void http_reply(struct http_request *r, int status, const char *type, struct slice body)
 {
     assert(r->stage < REQUEST_ANSWERED);
     http_on_gone(r, NULL, NULL);
+    if (r->connection == NULL) {
+        keep_body(r, body);
+        finish_reply(r, status, type);
+        return;
+    }
     void *bytes = (void *)(uintptr_t)body.at;
     r->response = MHD_create_response_from_buffer(body.len, bytes, MHD_RESPMEM_MUST_COPY);
     finish_reply(r, status, type);
@@ -149,8 +175,9 @@ void http_stream(struct http_request *r, const char *type)
 {
     assert(r->stage < REQUEST_ANSWERED);
     r->is_stream = true;
-    r->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BYTES_FIRST,
-                                                    read_stream, r, NULL);
+    if (r->connection != NULL)
+        r->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BYTES_FIRST,
+                                                        read_stream, r, NULL);
     finish_reply(r, 200, type);
 }
 

@@ -3,6 +3,7 @@
  * byte beyond the limits, whatever a client claims. */
 #include "api/http_int.h"
 
+#include "base/time.h"
 #include "core/limits.h"
 
 #include <arpa/inet.h>
@@ -10,6 +11,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 
 #define SPARE_MAX 64
@@ -59,7 +61,7 @@ struct slice http_decode(const struct http_request *r, struct slice raw, bool is
     return is_good ? (struct slice){out, len} : (struct slice){out, 0};
 }
 
-static bool take_uri(struct http_request *r, const char *uri)
+bool http_request_take_uri(struct http_request *r, const char *uri)
 {
     size_t len = strlen(uri);
     r->uri = malloc(2 * len + 2); /* as sent, then the decoded path */
@@ -87,9 +89,8 @@ static struct http_request *take_spare(struct http_server *s)
     return r;
 }
 
-void *http_request_begin(void *server, const char *uri, struct MHD_Connection *connection)
+struct http_request *http_request_new(struct http_server *s)
 {
-    struct http_server *s = server;
     struct http_request *r = take_spare(s);
     if (r == NULL)
         return NULL;
@@ -98,9 +99,17 @@ void *http_request_begin(void *server, const char *uri, struct MHD_Connection *c
     r->memory = memory;
     r->arena = &r->memory;
     r->server = s;
-    r->connection = connection;
     list_append(&s->open, &r->link);
-    if (!take_uri(r, uri))
+    return r;
+}
+
+void *http_request_begin(void *server, const char *uri, struct MHD_Connection *connection)
+{
+    struct http_request *r = http_request_new(server);
+    if (r == NULL)
+        return NULL;
+    r->connection = connection;
+    if (!http_request_take_uri(r, uri))
         r->is_dead = true;
     return r;
 }
@@ -139,15 +148,21 @@ void http_request_tell_gone(struct http_request *r)
 void http_request_end(void *server, struct MHD_Connection *connection, void **request,
                       enum MHD_RequestTerminationCode why)
 {
+    (void)server;
     (void)connection;
     (void)why;
-    struct http_server *s = server;
     struct http_request *r = *request;
     *request = NULL;
     if (r == NULL)
         return;
     r->is_dead = true;
     http_request_tell_gone(r);
+    http_request_release(r);
+}
+
+void http_request_release(struct http_request *r)
+{
+    struct http_server *s = r->server;
     if (r->response != NULL)
         MHD_destroy_response(r->response);
     s->body_bytes -= r->body_cap;
@@ -162,7 +177,7 @@ void http_request_end(void *server, struct MHD_Connection *connection, void **re
         http_request_free(r);
 }
 
-static void refuse(struct http_request *r, enum err e, const char *why)
+void http_request_refuse(struct http_request *r, enum err e, const char *why)
 {
     r->refused = e;
     r->refused_why = why;
@@ -201,7 +216,7 @@ static enum MHD_Result look_at_headers(struct http_request *r, const char *metho
     }
     if (e == ERR_NONE)
         return MHD_YES;
-    refuse(r, e, why);
+    http_request_refuse(r, e, why);
     if (!is_framing && !is_long && http_header(r, "Expect").at == NULL)
         return MHD_YES;
     r->is_close = true;
@@ -233,20 +248,36 @@ static enum MHD_Result take_body(struct http_request *r, const char *data, size_
 {
     size_t more = *size;
     *size = 0;
-    if (r->refused == ERR_NONE && r->body_len + more > HTTP_BODY_BYTES_MAX)
-        refuse(r, ERR_TOO_LARGE, "the body is larger than 4 MiB");
-    else if (r->refused == ERR_NONE && !grow_body(r, more))
-        refuse(r, ERR_OVERLOAD, "too many bodies are being read");
-    if (r->refused == ERR_NONE)
-        memcpy(r->body + r->body_len, data, more);
-    r->body_len += more;
+    http_request_take_body(r, (struct slice){data, more});
     return r->body_len <= DISCARD_BYTES_MAX ? MHD_YES : MHD_NO;
+}
+
+void http_request_take_body(struct http_request *r, struct slice bytes)
+{
+    size_t more = bytes.len;
+    if (r->refused == ERR_NONE && r->body_len + more > HTTP_BODY_BYTES_MAX)
+        http_request_refuse(r, ERR_TOO_LARGE, "the body is larger than 4 MiB");
+    else if (r->refused == ERR_NONE && !grow_body(r, more))
+        http_request_refuse(r, ERR_OVERLOAD, "too many bodies are being read");
+    if (r->refused == ERR_NONE)
+        memcpy(r->body + r->body_len, bytes.at, more);
+    r->body_len += more;
 }
 
 static void run_handler(void *context)
 {
     struct http_request *r = context;
     r->server->handle(r->server->context, r);
+}
+
+void http_request_hand_over(struct http_request *r)
+{
+    if (r->refused != ERR_NONE) {
+        answer_refused(r);
+        return;
+    }
+    r->stage = REQUEST_HANDED;
+    (void)http_guard(r, run_handler, r);
 }
 
 enum MHD_Result http_request_take(void *server, struct MHD_Connection *connection, const char *url,
@@ -264,12 +295,8 @@ enum MHD_Result http_request_take(void *server, struct MHD_Connection *connectio
         return look_at_headers(r, method);
     if (*size > 0)
         return take_body(r, data, size);
-    if (r->stage == REQUEST_BODY && r->refused != ERR_NONE) {
-        answer_refused(r);
-    } else if (r->stage == REQUEST_BODY) {
-        r->stage = REQUEST_HANDED;
-        (void)http_guard(r, run_handler, r);
-    }
+    if (r->stage == REQUEST_BODY)
+        http_request_hand_over(r);
     if (r->is_dead)
         return MHD_NO;
     if (r->stage == REQUEST_ANSWERED)
@@ -328,8 +355,21 @@ struct slice http_body(const struct http_request *r)
     return r->body == NULL ? (struct slice){"", 0} : (struct slice){r->body, r->body_len};
 }
 
+static struct slice find_field(const struct http_memory *m, const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t k = 0; k < m->header_count; k++) {
+        const struct http_field *h = &m->headers[k];
+        if (h->name.len == len && strncasecmp(h->name.at, name, len) == 0)
+            return h->value;
+    }
+    return SLICE_NONE;
+}
+
 struct slice http_header(const struct http_request *r, const char *name)
 {
+    if (r->connection == NULL)
+        return find_field(&r->memory_of, name);
     const char *value = NULL;
     size_t len = 0;
     if (MHD_lookup_connection_value_n(r->connection, MHD_HEADER_KIND, name, strlen(name), &value,
@@ -366,6 +406,8 @@ bool http_query_next(const struct http_request *r, size_t *cursor, struct slice 
 
 struct slice http_peer(const struct http_request *r)
 {
+    if (r->connection == NULL)
+        return r->memory_of.peer;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     char *text = arena_alloc(r->arena, INET6_ADDRSTRLEN);
@@ -381,7 +423,7 @@ struct slice http_peer(const struct http_request *r)
 
 bool http_is_secure(const struct http_request *r)
 {
-    return r->server->is_secure;
+    return r->connection == NULL ? r->memory_of.is_secure : r->server->is_secure;
 }
 
 void http_set_caller(struct http_request *r, const struct auth_caller *caller)
@@ -394,10 +436,24 @@ const struct auth_caller *http_caller(const struct http_request *r)
     return r->caller;
 }
 
+int64_t http_until_ms(const struct http_request *r)
+{
+    return r->connection == NULL ? r->memory_of.until_ms : TIME_NEVER;
+}
+
+int64_t http_wait_ms(const struct http_request *r, int64_t now_ms, int64_t wait_s)
+{
+    int64_t until_ms = http_until_ms(r);
+    if (until_ms == TIME_NEVER)
+        return wait_s < 0 ? -1 : wait_s * 1000;
+    int64_t left_ms = until_ms > now_ms ? until_ms - now_ms : 0;
+    return wait_s < 0 ? 0 : time_min(wait_s * 1000, left_ms / 1000 * 1000);
+}
+
 bool http_is_connected(const struct http_request *r)
 {
-    if (r->is_dead)
-        return false;
+    if (r->is_dead || r->connection == NULL)
+        return !r->is_dead;
     struct pollfd p = {.fd = http_request_fd(r), .events = POLLRDHUP};
     return poll(&p, 1, 0) == 0;
 }
@@ -406,7 +462,7 @@ void http_on_gone(struct http_request *r, void (*gone)(void *context), void *con
 {
     r->gone = gone;
     r->gone_context = context;
-    if (gone == NULL) {
+    if (gone == NULL || r->connection == NULL) {
         unwatch(r);
         return;
     }

@@ -28,6 +28,7 @@ enum err rest_open(const struct rest_config *config, struct rest **out)
     arena_init(&x->scratch, WORK_BYTES_MAX);
     x->id_seed = config->seed;
     auth_init(&x->auth, config->admin_key);
+    x->auth.must_have_keys = config->must_have_keys;
     if (!keep_text(config->data_folder, &x->data_folder) || !keep_text(config->store, &x->store) ||
         !keep_text(config->node, &x->node)) {
         rest_close(x);
@@ -174,16 +175,38 @@ static bool is_page(struct http_request *r, struct slice allow)
     return allow.at == NULL && is_read(r) && !is_under(http_path(r), "/v1");
 }
 
-/* Whoever has no key is not told what there is. */
-static bool admit(struct rest *x, struct http_request *r, enum role role)
+/* A share link opens what takes `share` in its query, of the one instance: addressed by its id, and
+ * in the stream as its filter. Everything else is as if it were not there. */
+static bool admit_share(struct rest *x, struct http_request *r, const struct route *row,
+                        const struct slice *args)
 {
     const char *why = NULL;
+    enum err e = auth_find_share(&x->auth, r, &why);
+    bool is_shared = row != NULL && is_read(r) && is_listed(row->query, SLICE("share"));
+    struct slice asked = is_shared && args[0].len > 0 ? args[0] : http_query(r, "instance");
+    if (e == ERR_NONE && (!is_shared || !slice_eq(asked, http_caller(r)->only))) {
+        e = ERR_FORBIDDEN;
+        why = "a share link shows one instance, and nothing else";
+    }
+    if (e != ERR_NONE)
+        auth_refuse(&x->auth, r, e, why);
+    return e == ERR_NONE;
+}
+
+/* Whoever has no key is not told what there is. */
+static bool admit(struct rest *x, struct http_request *r, const struct route *row,
+                  const struct slice *args)
+{
+    const char *why = NULL;
+    enum role role = row != NULL ? row->role : ROLE_VIEWER;
     if (role == ROLE_ANYBODY)
         return true;
     if (!x->is_ready) {
         http_reply_error(r, ERR_OVERLOAD, SLICE("the server is starting"), SLICE_NONE);
         return false;
     }
+    if (auth_has_share(r))
+        return admit_share(x, r, row, args);
     enum err e = auth_find(&x->auth, r, &why);
     if (e == ERR_NONE && auth_role(r) < role) {
         struct text t = text_new(http_arena(r), REASON_BYTES_MAX);
@@ -201,11 +224,11 @@ static void lead(struct rest *x, struct http_request *r)
 {
     struct slice args[ROUTE_ARGS_MAX] = {{0}}, allow = SLICE_NONE;
     const struct route *row = route_find(r, args, &allow);
-    if (row == NULL && is_page(r, allow)) {
+    if (row == NULL && is_page(r, allow) && !auth_is_shut(&x->auth)) {
         rest_page(x, r, args);
         return;
     }
-    if (!admit(x, r, row != NULL ? row->role : ROLE_VIEWER))
+    if (!admit(x, r, row, args))
         return;
     if (row == NULL) {
         refuse_address(r, allow);

@@ -16,6 +16,7 @@ struct rest_config {
     struct slice store, node; /* shown in the index */
     uint64_t seed;            /* random: ids of events that come without one */
     struct slice admin_key;   /* opens everything; absent: none */
+    bool must_have_keys;      /* without any, only health is told: others can reach this server */
 };
 
 enum err rest_open(const struct rest_config *config, struct rest **out) MUST_USE;

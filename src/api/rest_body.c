@@ -140,6 +140,8 @@ bool rest_take_flag(struct http_request *r, const char *name, bool *out)
 
 struct slice rest_source(const struct http_request *r)
 {
+    if (auth_is_invoker(r))
+        return SLICE("lambda");
     struct slice client = http_header(r, "X-SWM-Client");
     if (slice_eq_text(client, "cli"))
         return SLICE("cli");

@@ -122,10 +122,20 @@ static bool take_at(struct http_request *r, struct flow_query *q)
     return n > 0;
 }
 
+/* ?fields=brief leaves out what may be large. */
+static bool take_fields(struct http_request *r, struct flow_query *q)
+{
+    struct slice fields = http_query(r, "fields");
+    q->brief = slice_eq_text(fields, "brief");
+    if (!q->brief && fields.at != NULL)
+        rest_fail(r, ERR_INVALID, "fields can only be brief");
+    return q->brief || fields.at == NULL;
+}
+
 void rest_instance_get(struct rest *x, struct http_request *r, const struct slice *args)
 {
-    struct flow_query q = {.what = FLOW_SHOW, .id = args[0]};
-    if (take_at(r, &q))
+    struct flow_query q = {.what = FLOW_SHOW, .id = args[0], .task = http_query(r, "task")};
+    if (take_at(r, &q) && take_fields(r, &q))
         rest_read(x, r, &q);
 }
 
@@ -136,10 +146,29 @@ void rest_instance_graph(struct rest *x, struct http_request *r, const struct sl
         rest_read(x, r, &q);
 }
 
+void rest_instance_layout(struct rest *x, struct http_request *r, const struct slice *args)
+{
+    struct flow_query q = {.what = FLOW_LAYOUT, .id = args[0]};
+    if (take_at(r, &q))
+        rest_read(x, r, &q);
+}
+
+void rest_instance_timeline(struct rest *x, struct http_request *r, const struct slice *args)
+{
+    struct flow_query q = {.what = FLOW_TIMELINE, .id = args[0], .after = http_query(r, "after")};
+    int64_t at = 0;
+    q.newest_first = slice_eq_text(http_query(r, "newest_first"), "true");
+    if (rest_take_count(r, "at", &at) && rest_take_limit(r, "limit", LIST_LIMIT_MAX, &q.limit)) {
+        q.at_seq = (uint64_t)at;
+        rest_read(x, r, &q);
+    }
+}
+
 void rest_instance_events(struct rest *x, struct http_request *r, const struct slice *args)
 {
     struct flow_query q = {.what = FLOW_EVENTS, .id = args[0], .after = http_query(r, "after")};
-    if (rest_take_words(r, "verdict", VOCAB_VERDICT, &q.verdict) &&
+    q.task = http_query(r, "task");
+    if (take_fields(r, &q) && rest_take_words(r, "verdict", VOCAB_VERDICT, &q.verdict) &&
         rest_take_words(r, "event", VOCAB_EVENT_KIND, &q.event) &&
         rest_take_flag(r, "newest_first", &q.newest_first) &&
         rest_take_limit(r, "limit", LIST_LIMIT_DEFAULT, &q.limit))
@@ -149,7 +178,8 @@ void rest_instance_events(struct rest *x, struct http_request *r, const struct s
 void rest_instance_explain(struct rest *x, struct http_request *r, const struct slice *args)
 {
     struct flow_query q = {.what = FLOW_EXPLAIN, .id = args[0]};
-    rest_read(x, r, &q);
+    if (take_at(r, &q))
+        rest_read(x, r, &q);
 }
 
 /* A task is named in the body, or a stage as a whole. */

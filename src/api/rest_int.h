@@ -107,7 +107,8 @@ route_handler rest_template_list, rest_template_apply, rest_template_validate, r
 route_handler rest_instance_count, rest_activity, rest_attention;
 route_handler rest_instance_list, rest_instance_start, rest_instance_get, rest_instance_events,
     rest_instance_graph, rest_instance_explain, rest_instance_replay, rest_instance_pause,
-    rest_instance_resume, rest_instance_cancel, rest_instance_records, rest_instance_import;
+    rest_instance_resume, rest_instance_cancel, rest_instance_records, rest_instance_import,
+    rest_instance_layout, rest_instance_timeline, rest_share;
 route_handler rest_event_post, rest_event_feed, rest_audit;
 route_handler rest_queue_list, rest_queue_receive, rest_queue_send, rest_queue_delete,
     rest_queue_purge, rest_queue_peek;

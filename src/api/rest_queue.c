@@ -228,9 +228,8 @@ void rest_queue_receive(struct rest *x, struct http_request *r, const struct sli
     *w = (struct receiving){.rest = x, .request = r};
     struct queue_receive receive = {.queue = args[0],
                                     .max = (uint32_t)max,
-                                    .wait_ms = x->is_draining ? 0
-                                               : wait_s < 0   ? -1
-                                                              : wait_s * 1000,
+                                    .wait_ms =
+                                        x->is_draining ? 0 : http_wait_ms(r, x->now_ms, wait_s),
                                     .visibility_ms = hide_s < 0 ? -1 : hide_s * 1000,
                                     .is_connected = is_there,
                                     .reply = take_received,

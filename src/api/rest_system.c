@@ -155,14 +155,29 @@ void rest_openapi(struct rest *x, struct http_request *r, const struct slice *ar
         http_reply_error(r, ERR_NOT_FOUND, SLICE_NONE, SLICE_NONE);
 }
 
+/* The one page that other sites may show in a frame: it draws what a share link opens, and can do
+ * nothing else. */
+#define EMBED_POLICY                                                                               \
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src "        \
+    "'self'; "                                                                                     \
+    "form-action 'none'; base-uri 'none'; frame-ancestors *"
+
+static const struct asset *find_page(struct http_request *r)
+{
+    struct slice path = http_path(r);
+    if (path.len == 1)
+        return asset_find(SLICE("index.html"));
+    if (!slice_eq_text(path, "/embed"))
+        return asset_find((struct slice){path.at + 1, path.len - 1});
+    http_add(r, "Content-Security-Policy", SLICE(EMBED_POLICY));
+    return asset_find(SLICE("embed.html"));
+}
+
 void rest_page(struct rest *x, struct http_request *r, const struct slice *args)
 {
     (void)x;
     (void)args;
-    struct slice path = http_path(r);
-    bool is_top = path.len == 1;
-    const struct asset *a =
-        asset_find(is_top ? SLICE("index.html") : (struct slice){path.at + 1, path.len - 1});
+    const struct asset *a = find_page(r);
     if (a != NULL)
         reply_asset(r, a);
     else

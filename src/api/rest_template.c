@@ -163,7 +163,7 @@ void rest_template_validate(struct rest *x, struct http_request *r, const struct
     write_forecast(r, &o, t, &foreseen);
     write_errors(&o, "warnings", &report, true);
     json_key(&o, "graph");
-    json_raw(&o, layout_json(http_arena(r), t));
+    json_raw(&o, layout_json(http_arena(r), t, NULL));
     json_object_end(&o);
     http_reply_json(r, 200, json_out_slice(&o));
 }
@@ -286,6 +286,11 @@ static struct slice draw_svg(struct arena *a, const struct template *t)
     return layout_svg(a, t, NULL);
 }
 
+static struct slice draw_json(struct arena *a, const struct template *t)
+{
+    return layout_json(a, t, NULL);
+}
+
 static void draw(struct http_request *r, const struct template *t, struct slice file)
 {
     static const struct {
@@ -293,7 +298,7 @@ static void draw(struct http_request *r, const struct template *t, struct slice 
         struct slice (*draw)(struct arena *a, const struct template *t);
     } forms[] = {
         {"graph.svg", "svg", "image/svg+xml", draw_svg},
-        {"graph.json", "json", "application/json", layout_json},
+        {"graph.json", "json", "application/json", draw_json},
         {"graph.dot", "dot", "text/vnd.graphviz; charset=utf-8", layout_dot},
         {"graph.mermaid", "mermaid", "text/plain; charset=utf-8", layout_mermaid},
     };

@@ -199,6 +199,10 @@ static bool check(struct sqs_call *c, struct signing *s)
 bool sqs_auth_check(struct sqs_call *c)
 {
     struct auth *auth = c->front->auth;
+    if (auth_is_shut(auth)) {
+        sqs_fail_as(c, SQS_BAD_KEY, "This server has no access key yet: set SWM_ADMIN_KEY.");
+        return false;
+    }
     if (!auth_is_on(auth))
         return true;
     struct signing *s = arena_alloc(http_arena(c->request), sizeof *s);

@@ -239,7 +239,8 @@ void sqs_receive_message(struct sqs_call *c)
     *w = (struct receiving){.call = c};
     struct queue_receive r = {.queue = c->queue,
                               .max = (uint32_t)n[0].value,
-                              .wait_ms = milliseconds(&n[1]),
+                              .wait_ms =
+                                  http_wait_ms(c->request, c->front->auth->now_ms, n[1].value),
                               .visibility_ms = milliseconds(&n[2]),
                               .is_connected = is_there,
                               .reply = take_received,

@@ -15,6 +15,8 @@
 #define NEWS_EVERY_MS 20
 #define BUSY_RETRY_MS 100 /* when a client that has not read yet is looked at again */
 #define KEEPALIVE_MS 15000
+#define BRIEF_BYTES_MAX                                                                            \
+    (256 * 1024) /* said by a stream that must end soon; its client comes back */
 
 struct stream {
     struct link link;
@@ -61,6 +63,12 @@ static bool say(struct stream *s, struct slice bytes)
         return true;
     end(s);
     return false;
+}
+
+/* Its client waits for the whole of it. */
+static bool is_brief(const struct stream *s)
+{
+    return http_until_ms(s->request) != TIME_NEVER;
 }
 
 static bool keep(struct slice s, char **out)
@@ -129,7 +137,7 @@ void stream_begin(struct rest *x, struct http_request *r, const struct flow_quer
     }
     http_stream(r, "text/event-stream");
     http_on_gone(r, lose_client, s);
-    (void)say(s, SLICE("retry: 2000\n\n"));
+    (void)say(s, is_brief(s) ? SLICE("retry: 5000\n\n") : SLICE("retry: 2000\n\n"));
 }
 
 /* --- one page --------------------------------------------------------------------------------- */
@@ -179,6 +187,17 @@ static void put_record(struct page *p, yyjson_val *record)
     text_put_c(&p->out, "\n\n");
 }
 
+/* A client that comes back must know from where, even when there was nothing for it. */
+static void put_place(struct page *p)
+{
+    text_put_c(&p->out, "id: ");
+    if (p->next.len > 0)
+        text_put(&p->out, p->next);
+    else
+        text_put_c(&p->out, p->stream->cursor != NULL ? p->stream->cursor : "0");
+    text_put_c(&p->out, "\n\n");
+}
+
 static bool read_page(struct page *p, struct arena *a)
 {
     yyjson_val *root;
@@ -198,6 +217,8 @@ static bool read_page(struct page *p, struct arena *a)
         p->next = json_get_text(root, "next");
         (void)json_get_bool(root, "more", &p->has_more);
     }
+    if (is_brief(p->stream))
+        put_place(p);
     return true;
 }
 
@@ -218,8 +239,9 @@ static void advance(struct page *p)
     memcpy(s->said, p->said, sizeof s->said);
     s->said_count = p->said_count;
     s->is_news |= p->has_more;
-    if (p->out.len > 0)
-        (void)say(s, text_slice(&p->out));
+    bool is_said = p->out.len == 0 || say(s, text_slice(&p->out));
+    if (is_said && is_brief(s) && (!s->is_news || http_stream_unread(s->request) > BRIEF_BYTES_MAX))
+        end(s);
 }
 
 static void take_page(void *context, enum err err, struct slice json)
@@ -273,7 +295,7 @@ static bool is_free(const struct stream *s)
 
 static bool is_waiting(const struct stream *s)
 {
-    return is_free(s) && s->is_news && http_stream_unread(s->request) == 0;
+    return is_free(s) && s->is_news && (is_brief(s) || http_stream_unread(s->request) == 0);
 }
 
 /* A sign of life says from where its client may come back: what it does not ask for need not be
@@ -296,7 +318,9 @@ static void say_place(struct stream *s)
 
 static void work_on(struct rest *x, struct stream *s)
 {
-    if (is_waiting(s) && x->stream_reads < READS_MAX)
+    if (is_free(s) && x->now_ms >= http_until_ms(s->request))
+        end(s);
+    else if (is_waiting(s) && x->stream_reads < READS_MAX)
         ask(s);
     else if (is_free(s) && x->now_ms >= s->said_at_ms + KEEPALIVE_MS)
         say_place(s);

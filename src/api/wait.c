@@ -129,7 +129,8 @@ void wait_begin(const struct asked *asked, const struct flow_answer *a)
         free(w);
         return;
     }
-    w->until_ms = time_add(asked->rest->now_ms, asked->wait_ms);
+    w->until_ms =
+        time_min(time_add(asked->rest->now_ms, asked->wait_ms), http_until_ms(asked->request));
     w->is_news = true;
     w->look_at_ms = TIME_NEVER;
     list_append(&asked->rest->waits, &w->link);

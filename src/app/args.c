@@ -68,7 +68,8 @@ static const struct option options[] = {
          "viewer, worker, operator, author or admin: each may also do what those\n"
          "                                 before it may"),
     TEXT(name, "TEXT", "what the records call the key"),
-    TEXT(expires, "LENGTH|TIME", "when it ends: 30d, or 2026-11-23T12:00:00Z (never)"),
+    TEXT(expires, "LENGTH|TIME",
+         "when it ends: 30d, or 2026-11-23T12:00:00Z (a key: never, a link: 7d)"),
     TEXT(from, "STORE", "where the data are: a data folder, or mongodb://HOST,…/DB?…"),
     TEXT(to, "STORE", "where they go: a data folder, or mongodb://HOST,…/DB?…; nothing is there"),
     FLAG("fast", fast, "everything five times as fast"),

@@ -253,13 +253,18 @@ static struct slice draw_svg(struct arena *a, const struct template *t)
     return layout_svg(a, t, NULL);
 }
 
+static struct slice draw_json(struct arena *a, const struct template *t)
+{
+    return layout_json(a, t, NULL);
+}
+
 static int graph(struct cli *c)
 {
     static const struct {
         const char *name;
         struct slice (*draw)(struct arena *a, const struct template *t);
     } forms[] = {
-        {"svg", draw_svg}, {"dot", layout_dot}, {"mermaid", layout_mermaid}, {"json", layout_json}};
+        {"svg", draw_svg}, {"dot", layout_dot}, {"mermaid", layout_mermaid}, {"json", draw_json}};
     const char *format = c->args.format;
     struct template_file f;
     if (format == NULL)

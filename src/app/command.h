@@ -21,6 +21,8 @@ int command_usage(const char *name);
 
 int cmd_serve(int argc, char **argv);
 void serve_help(void);
+int cmd_lambda(int argc, char **argv);
+void cmd_lambda_help(void);
 int cmd_version(int argc, char **argv);
 int cmd_template(int argc, char **argv);
 void cmd_template_help(void);
@@ -62,6 +64,8 @@ int cmd_backup(int argc, char **argv);
 void cmd_backup_help(void);
 int cmd_migrate(int argc, char **argv);
 void cmd_migrate_help(void);
+int cmd_share(int argc, char **argv);
+void cmd_share_help(void);
 int cmd_export(int argc, char **argv);
 void cmd_export_help(void);
 int cmd_import(int argc, char **argv);

@@ -51,6 +51,8 @@ static const struct option options[] = {
 
 #define OPTION_COUNT (sizeof options / sizeof options[0])
 
+static const char *command = "serve"; /* whose configuration is read, for messages */
+
 static enum err set(struct config *c, const struct option *o, const char *value)
 {
     char *place = (char *)c + o->offset;
@@ -61,8 +63,31 @@ static enum err set(struct config *c, const struct option *o, const char *value)
     } else if (c->host_count < CONFIG_HOSTS_MAX) {
         c->hosts[c->host_count++] = value;
     } else {
-        fprintf(stderr, "swm serve: %s is given more than %d times\n", o->name, CONFIG_HOSTS_MAX);
+        fprintf(stderr, "swm %s: %s is given more than %d times\n", command, o->name,
+                CONFIG_HOSTS_MAX);
         return ERR_INVALID;
+    }
+    return ERR_NONE;
+}
+
+/* A variable of the environment holds a list with commas between. */
+static enum err set_all(struct config *c, const struct option *o, const char *value)
+{
+    size_t len = strlen(value);
+    if (o->kind != OPTION_LIST)
+        return set(c, o, value);
+    if (len >= sizeof c->host_text) {
+        fprintf(stderr, "swm %s: %s is longer than %zu bytes\n", command, o->env,
+                sizeof c->host_text - 1);
+        return ERR_INVALID;
+    }
+    memcpy(c->host_text, value, len + 1);
+    for (char *at = c->host_text, *comma; at != NULL; at = comma) {
+        comma = strchr(at, ',');
+        if (comma != NULL)
+            *comma++ = '\0';
+        if (at[0] != '\0' && set(c, o, at) != ERR_NONE)
+            return ERR_INVALID;
     }
     return ERR_NONE;
 }
@@ -73,7 +98,7 @@ static enum err read_environment(struct config *c)
         const char *value = getenv(options[i].env);
         if (value == NULL || value[0] == '\0')
             value = options[i].fallback;
-        if (value != NULL && set(c, &options[i], value) != ERR_NONE)
+        if (value != NULL && set_all(c, &options[i], value) != ERR_NONE)
             return ERR_INVALID;
     }
     return ERR_NONE;
@@ -99,8 +124,8 @@ static enum err complain(const char *arg)
         if (slice_distance(slice_of(arg), slice_of(options[i].name), 2) <= 2)
             near = options[i].name;
     }
-    fprintf(stderr, "swm serve: there is no option %s%s%s\n", arg, near ? "; did you mean " : "",
-            near ? near : "");
+    fprintf(stderr, "swm %s: there is no option %s%s%s\n", command, arg,
+            near ? "; did you mean " : "", near ? near : "");
     return ERR_INVALID;
 }
 
@@ -116,7 +141,7 @@ static enum err read_arguments(int argc, char **argv, struct config *c)
         if (value == NULL && i + 1 < argc)
             value = argv[++i];
         if (value == NULL || value[0] == '\0') {
-            fprintf(stderr, "swm serve: %s needs a value: %s\n", o->name, o->value);
+            fprintf(stderr, "swm %s: %s needs a value: %s\n", command, o->name, o->value);
             return ERR_INVALID;
         }
         if (set(c, o, value) != ERR_NONE)
@@ -147,7 +172,7 @@ static enum err check_word(const char *name, const char *value, const char *cons
         if (strcmp(value, words[*which]) == 0)
             return ERR_NONE;
     }
-    fprintf(stderr, "swm serve: %s does not take \"%s\"; it takes:", name, value);
+    fprintf(stderr, "swm %s: %s does not take \"%s\"; it takes:", command, name, value);
     for (; *words != NULL; words++)
         fprintf(stderr, " %s", *words);
     fputc('\n', stderr);
@@ -168,9 +193,9 @@ static enum err check_admin_key(struct config *c)
     if (is_good)
         return ERR_NONE;
     fprintf(stderr,
-            "swm serve: SWM_ADMIN_KEY must have %d to %d letters, digits and signs, and no blank;\n"
+            "swm %s: SWM_ADMIN_KEY must have %d to %d letters, digits and signs, and no blank;\n"
             "\"openssl rand -hex 24\" makes a good one\n",
-            ACCESS_TEXT_BYTES_MIN, ACCESS_TEXT_BYTES_MAX);
+            command, ACCESS_TEXT_BYTES_MIN, ACCESS_TEXT_BYTES_MAX);
     return ERR_INVALID;
 }
 
@@ -191,8 +216,8 @@ static enum err name_node(struct config *c)
     size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
     if (len == 0 || len > NODE_NAME_BYTES_MAX || name[len] != '\0') {
         fprintf(stderr,
-                "swm serve: --node takes 1 to %d letters, digits, '-', '_' and '.'; not \"%s\"\n",
-                NODE_NAME_BYTES_MAX, name);
+                "swm %s: --node takes 1 to %d letters, digits, '-', '_' and '.'; not \"%s\"\n",
+                command, NODE_NAME_BYTES_MAX, name);
         return ERR_INVALID;
     }
     memcpy(c->node_name, name, len + 1);
@@ -213,8 +238,8 @@ static enum err read_retention(struct config *c)
     if (is_kept ||
         (duration_parse(slice_of(c->retention), &c->retention_ms) && c->retention_ms > 0))
         return ERR_NONE;
-    fprintf(stderr, "swm serve: --retention takes \"keep\" or a length such as 30d; not \"%s\"\n",
-            c->retention);
+    fprintf(stderr, "swm %s: --retention takes \"keep\" or a length such as 30d; not \"%s\"\n",
+            command, c->retention);
     return ERR_INVALID;
 }
 
@@ -234,11 +259,11 @@ static enum err check(struct config *c)
         return ERR_INVALID;
     c->least = (enum log_level)which;
     if (strchr(c->listen, ':') == NULL) {
-        fprintf(stderr, "swm serve: --listen %s is not an address and a port\n", c->listen);
+        fprintf(stderr, "swm %s: --listen %s is not an address and a port\n", command, c->listen);
         return ERR_INVALID;
     }
     if ((c->tls_cert == NULL) != (c->tls_key == NULL)) {
-        fputs("swm serve: --tls-cert and --tls-key belong together\n", stderr);
+        fprintf(stderr, "swm %s: --tls-cert and --tls-key belong together\n", command);
         return ERR_INVALID;
     }
     c->is_open_address = !is_loopback(c->listen);
@@ -255,6 +280,38 @@ enum err config_read(int argc, char **argv, struct config *out)
     if (e == ERR_NONE)
         e = read_arguments(argc, argv, out);
     return e == ERR_NONE ? check(out) : e;
+}
+
+/* Nothing is kept here between two calls, and nobody else could be reached. */
+static enum err check_lambda(struct config *c)
+{
+    if (!c->is_shared_store || !has_prefix(c->queue, "sqs://")) {
+        fprintf(stderr,
+                "swm %s: in AWS Lambda SWM_STORE must be a mongodb:// address and SWM_QUEUE "
+                "sqs://REGION\n",
+                command);
+        return ERR_INVALID;
+    }
+    const char *tick = getenv("SWM_TICK");
+    if (tick == NULL || tick[0] == '\0')
+        tick = "60s";
+    if (duration_parse(slice_of(tick), &c->tick_ms) && c->tick_ms >= LAMBDA_TICK_MS_MIN &&
+        c->tick_ms <= QUEUE_DELAY_S_MAX * 1000)
+        return ERR_NONE;
+    fprintf(stderr, "swm %s: SWM_TICK takes a length from 5s to 15m, not \"%s\"\n", command, tick);
+    return ERR_INVALID;
+}
+
+enum err config_read_lambda(struct config *out)
+{
+    command = "lambda";
+    *out = (struct config){.is_lambda = true};
+    enum err e = read_environment(out);
+    if (e == ERR_NONE && out->node == NULL)
+        out->node = "lambda";
+    if (e == ERR_NONE)
+        e = check(out);
+    return e == ERR_NONE ? check_lambda(out) : e;
 }
 
 void config_help(void)

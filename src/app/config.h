@@ -1,4 +1,5 @@
-/* The options of serve: a table from which parsing, the environment and the help follow. */
+/* The options of serve, and of AWS Lambda, where only the environment tells them: a table from
+ * which parsing, the environment and the help follow. */
 #ifndef SWM_APP_CONFIG_H
 #define SWM_APP_CONFIG_H
 
@@ -23,6 +24,9 @@ struct config {
                                         */
     const char *retention;
     int64_t retention_ms; /* what it says; 0: everything is kept */
+    bool is_lambda;       /* AWS Lambda calls this process */
+    int64_t tick_ms;      /* there: how often it is called to see what is due */
+    char host_text[512];  /* several names of one variable, in pieces */
     bool log_json;
     enum log_level least; /* what log_level says */
 };
@@ -30,6 +34,8 @@ struct config {
 /* The command line over the environment (SWM_DATA …) over the defaults. ERR_INVALID: what is wrong
  * has been said on standard error. Texts are the caller's argv and the environment. */
 enum err config_read(int argc, char **argv, struct config *out) MUST_USE;
+/* The same for AWS Lambda. */
+enum err config_read_lambda(struct config *out) MUST_USE;
 void config_help(void); /* the options, on standard output */
 
 #endif

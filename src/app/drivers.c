@@ -93,7 +93,8 @@ static enum err open_store(struct drivers *d, const struct drivers_config *c, ch
     if (strcmp(c->store, "memory") == 0)
         return store_mem_open(&d->store);
     if (is_mongo(c->store))
-        return store_mongo_open(c->store, c->node, &d->store, message);
+        return c->is_brief ? store_mongo_open_brief(c->store, c->node, &d->store, message)
+                           : store_mongo_open(c->store, c->node, &d->store, message);
     return store_sqlite_open(c->data, &d->store, message);
 }
 
@@ -395,6 +396,11 @@ int64_t drivers_next(const struct drivers *d)
     if (list_first(&d->finished) != NULL || (d->is_submitted && drivers_wake_fd(d) < 0))
         return 0;
     return d->far != NULL ? queue_sqs_next(d->far) : queue_local_next(d->queue);
+}
+
+bool drivers_is_settled(const struct drivers *d)
+{
+    return d->far == NULL || queue_sqs_is_settled(d->far);
 }
 
 void drivers_drain(struct drivers *d)

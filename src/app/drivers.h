@@ -17,6 +17,7 @@ struct drivers_config {
     const char *store;     /* "sqlite", "memory", or the address of a MongoDB */
     const char *data;      /* the data folder of sqlite */
     const char *node;      /* this node's name, where others share the store */
+    bool is_brief;         /* this process lives for a short time and sleeps in between */
     bool takes_unfinished; /* a store that is still being filled from another one is opened too */
 };
 
@@ -63,6 +64,8 @@ void drivers_set_time(struct drivers *d, int64_t now_ms);
 /* Collects what the store has finished and lets the queues do what is due. */
 void drivers_round(struct drivers *d, int64_t now_ms);
 int64_t drivers_next(const struct drivers *d);
+/* Nothing but messages that the engine waits for is on its way to the queues. */
+bool drivers_is_settled(const struct drivers *d);
 void drivers_drain(struct drivers *d);         /* receives that wait are answered empty */
 bool drivers_is_idle(const struct drivers *d); /* draining: what was offered is out */
 /* First the store, which finishes what it has; then, after the engine, the rest. */

@@ -11,6 +11,7 @@
 const struct command command_table[] = {
     {"serve", cmd_serve, "Runs the server: engine, queues, API and page", "swm serve [OPTION]…",
      serve_help},
+    {"lambda", cmd_lambda, "Runs as a function of AWS Lambda", "swm lambda", cmd_lambda_help},
     {"demo", cmd_demo, "Starts a server with orders that move by themselves",
      "swm demo [--data DIR] [--listen ADDRESS:PORT] [--fast] [--no-open]", cmd_demo_help},
     {"template", cmd_template, "Applies, lists, shows, compares, checks and draws templates",
@@ -65,6 +66,8 @@ const struct command command_table[] = {
     {"verify", cmd_verify, "Proves every record's hash and every fold", "swm verify [ID]",
      cmd_verify_help},
     {"backup", cmd_backup, "Copies the store while it runs", "swm backup FILE", cmd_backup_help},
+    {"share", cmd_share, "Makes a link that shows one instance until it expires",
+     "swm share ID [--expires 7d]", cmd_share_help},
     {"export", cmd_export, "Writes an instance with all its records, to be imported elsewhere",
      "swm export ID", cmd_export_help},
     {"import", cmd_import, "Takes in exports, and data of the earlier implementation",
@@ -157,8 +160,17 @@ static int is_help(const char *arg)
     return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
 }
 
+/* AWS Lambda starts the program by this name, some emulators with arguments. */
+static bool is_bootstrap(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return strcmp(slash != NULL ? slash + 1 : path, "bootstrap") == 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc > 0 && is_bootstrap(argv[0]))
+        return cmd_lambda(1, argv);
     if (argc < 2) {
         print_help();
         return EXIT_USAGE;

@@ -1,12 +1,8 @@
 /* The server: opens everything, runs the loop, ends in order. Before it stands the command line;
  * what it drives are the HTTP server, the engine, the queues and the store. The loop only calls;
  * it decides nothing. */
-#include "api/rest.h"
-#include "api/sqs.h"
-#include "app/clock_system.h"
 #include "app/command.h"
-#include "app/config.h"
-#include "app/drivers.h"
+#include "app/engine.h"
 #include "app/tls.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -20,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -32,18 +27,12 @@ enum source { SOURCE_HTTP = 1, SOURCE_STORE = 2, SOURCE_SIGNAL = 4, SOURCE_QUEUE
 
 struct serve {
     struct config config;
-    struct clock_system clock;
-    struct drivers *drivers;
-    struct flow *flow;
-    struct rest *rest;
+    struct engine engine;
     struct http_server *http;
-    struct sqs_front *sqs;
     int epoll_fd, signal_fd;
     unsigned ready; /* enum source bits: what has something to say */
-    int64_t now_ms, began_at_ms, drained_at_ms;
+    int64_t drained_at_ms;
     bool is_ready, is_draining;
-    bool is_template_new; /* the queues are to be told */
-    char info[512];       /* what other nodes may know of this one: JSON */
     int exit;
 };
 
@@ -57,30 +46,29 @@ static void read_requests(struct serve *s)
 
 static void wake(struct serve *s)
 {
-    drivers_round(s->drivers, s->now_ms);
+    drivers_round(s->engine.drivers, s->engine.now_ms);
 }
 
 /* Due wake-ups and what has arrived are stepped, and their commits go to the store. */
 static void run_and_commit(struct serve *s)
 {
-    flow_round(s->flow, s->now_ms);
+    flow_round(s->engine.flow, s->engine.now_ms);
 }
 
 static void tell(struct serve *s)
 {
-    if (s->is_template_new)
-        s->is_template_new = drivers_declare(s->drivers) != ERR_NONE;
-    rest_round(s->rest, s->now_ms);
+    if (s->engine.is_template_new)
+        (void)engine_declare(&s->engine);
+    rest_round(s->engine.rest, s->engine.now_ms);
     http_round(s->http);
 }
 
 static void sleep_until_needed(struct serve *s)
 {
-    int64_t next = time_min(flow_next(s->flow), drivers_next(s->drivers));
-    next = time_min(next, rest_next(s->rest));
+    int64_t now_ms = s->engine.now_ms, next = engine_next(&s->engine);
     if (s->is_draining)
         next = time_min(next, s->drained_at_ms);
-    int64_t ms = next <= s->now_ms ? 0 : next == TIME_NEVER ? SLEEP_MS_MAX : next - s->now_ms;
+    int64_t ms = next <= now_ms ? 0 : next == TIME_NEVER ? SLEEP_MS_MAX : next - now_ms;
     ms = time_min(time_min(ms, http_next_ms(s->http)), SLEEP_MS_MAX);
     struct epoll_event events[4];
     int count = epoll_wait(s->epoll_fd, events, 4, (int)ms);
@@ -93,11 +81,11 @@ static void drain(struct serve *s)
 {
     log_line(LOG_INFO, "app", "stopping: no new work is taken");
     s->is_draining = true;
-    s->drained_at_ms = time_add(s->now_ms, DRAIN_MS);
+    s->drained_at_ms = time_add(s->engine.now_ms, DRAIN_MS);
     http_stop_listening(s->http);
-    rest_drain(s->rest);
-    drivers_drain(s->drivers);
-    flow_drain(s->flow);
+    rest_drain(s->engine.rest);
+    drivers_drain(s->engine.drivers);
+    flow_drain(s->engine.flow);
 }
 
 /* The first signal stops in order, the second at once: what is not durable was not acknowledged. */
@@ -111,24 +99,14 @@ static void take_signals(struct serve *s)
     }
 }
 
-/* The store's address may hold a password: it is told by its kind. */
-static const char *store_name(const struct serve *s)
-{
-    return drivers_store(s->drivers)->ops->name;
-}
-
-static bool is_on_disk(const struct serve *s)
-{
-    return strcmp(store_name(s), "sqlite") == 0;
-}
-
 static void tell_ready(struct serve *s)
 {
     const char *colon = strrchr(s->config.listen, ':');
     printf("swm %s ready on %s://%.*s:%d (data %s, %s, %lld ms)\n", version_text,
            s->config.tls_cert != NULL ? "https" : "http", (int)(colon - s->config.listen),
-           s->config.listen, http_port(s->http), is_on_disk(s) ? s->config.data : "elsewhere",
-           store_name(s), (long long)(s->clock.clock.read(&s->clock.clock) - s->began_at_ms));
+           s->config.listen, http_port(s->http),
+           engine_is_on_disk(&s->engine) ? s->config.data : "elsewhere",
+           engine_store_name(&s->engine), (long long)(s->engine.now_ms - s->engine.began_at_ms));
     fflush(stdout);
 }
 
@@ -137,7 +115,7 @@ static bool is_too_open(struct serve *s)
 {
     if (!s->config.is_open_address)
         return false;
-    if (rest_asks_for_keys(s->rest)) {
+    if (rest_asks_for_keys(s->engine.rest)) {
         if (s->config.tls_cert == NULL)
             log_line(LOG_WARN, "app",
                      "keys come over the network unencrypted, unless a proxy before this server "
@@ -157,19 +135,17 @@ static bool is_too_open(struct serve *s)
 /* Everything that a start reads has been read: the doors open. */
 static void become_ready(struct serve *s)
 {
-    s->is_ready = drivers_declare(s->drivers) == ERR_NONE;
+    s->is_ready = engine_declare(&s->engine);
     if (!s->is_ready || is_too_open(s))
         return;
-    rest_set_ready(s->rest);
-    drivers_receive(s->drivers);
+    rest_set_ready(s->engine.rest);
+    drivers_receive(s->engine.drivers);
     tell_ready(s);
 }
 
 static bool is_over(struct serve *s)
 {
-    enum err e = flow_start_error(s->flow);
-    if (e == ERR_NONE)
-        e = drivers_start_error(s->drivers);
+    enum err e = engine_start_error(&s->engine);
     if (e != ERR_NONE) {
         log_line(LOG_ERROR, "app", "the data can't be read: %s", err_text(e));
         s->exit = EXIT_REFUSED;
@@ -177,33 +153,23 @@ static bool is_over(struct serve *s)
     }
     if (!s->is_draining)
         return s->exit != EXIT_OK;
-    if (s->now_ms < s->drained_at_ms)
-        return flow_is_idle(s->flow) && drivers_is_idle(s->drivers) &&
+    if (s->engine.now_ms < s->drained_at_ms)
+        return flow_is_idle(s->engine.flow) && drivers_is_idle(s->engine.drivers) &&
                http_open_requests(s->http) == 0;
     log_line(LOG_WARN, "app", "stopped before everything was answered");
     return true;
 }
 
-/* Not before the store is open: a time that was told from a clock that is ahead is not taken back.
- */
-static int64_t read_clock(struct serve *s)
-{
-    s->clock.is_stores = drivers_offset_ms(s->drivers, &s->clock.offset_ms);
-    return s->clock.clock.read(&s->clock.clock);
-}
-
 static void run(struct serve *s)
 {
     for (;;) {
-        s->now_ms = read_clock(s);
-        drivers_set_time(s->drivers, s->now_ms);
-        rest_set_time(s->rest, s->now_ms);
+        engine_read_clock(&s->engine);
         take_signals(s);
         read_requests(s);
         wake(s);
         run_and_commit(s);
         tell(s);
-        if (!s->is_ready && flow_is_ready(s->flow) && drivers_is_ready(s->drivers))
+        if (!s->is_ready && engine_is_read(&s->engine))
             become_ready(s);
         if (is_over(s))
             return;
@@ -269,7 +235,7 @@ static enum err open_http(struct serve *s)
                             .tls_cert = tls.cert,
                             .tls_key = tls.key,
                             .handle = rest_handle,
-                            .context = s->rest};
+                            .context = s->engine.rest};
     enum err e = http_open(&c, &s->http);
     int why = errno;
     tls_forget(&tls);
@@ -283,117 +249,19 @@ static enum err open_http(struct serve *s)
     return e;
 }
 
-/* A record is durable. */
-static void take_record(void *context, struct slice instance, const struct store_record *r)
-{
-    struct serve *s = context;
-    if (slice_eq_text(r->event, vocab_name(VOCAB_EVENT_KIND, EVENT_TEMPLATE_APPLIED)))
-        s->is_template_new = true;
-    rest_tell(s->rest, instance, r);
-}
-
-/* The listening address is known to differ only in its port, where that was 0. */
-static void describe_node(struct serve *s)
-{
-    (void)snprintf(s->info, sizeof s->info,
-                   "{\"queue\":\"%.200s\",\"address\":\"%.100s\",\"version\":\"%.60s\"}",
-                   s->config.queue, s->config.listen, version_text);
-}
-
-static enum err open_engine(struct serve *s, uint64_t seed)
-{
-    describe_node(s);
-    struct flow_config c = {.store = drivers_store(s->drivers),
-                            .node = slice_of(s->config.node_name),
-                            .info = slice_of(s->info),
-                            .seed = seed,
-                            .retention_ms = s->config.retention_ms,
-                            .tell = take_record,
-                            .tell_context = s};
-    if (getrandom(c.fresh_key, sizeof c.fresh_key, 0) != (ssize_t)sizeof c.fresh_key)
-        return ERR_IO;
-    char message[DRIVERS_MESSAGE_BYTES] = "";
-    enum err e = flow_open(&c, &s->flow);
-    struct drivers_queue queue = {s->config.queue, s->flow, rest_post, s->rest, seed};
-    if (e == ERR_NONE)
-        e = drivers_open_queue(s->drivers, &queue, s->now_ms, message);
-    if (e != ERR_NONE)
-        log_line(LOG_ERROR, "app", "can't start: %s", message[0] != '\0' ? message : err_text(e));
-    return e;
-}
-
-static enum err open_rest(struct serve *s, uint64_t seed)
-{
-    struct rest_config c = {.data_folder = slice_of(is_on_disk(s) ? s->config.data : NULL),
-                            .store = slice_of(store_name(s)),
-                            .node = slice_of(s->config.node_name),
-                            .seed = seed,
-                            .admin_key = slice_of(s->config.admin_key)};
-    return rest_open(&c, &s->rest);
-}
-
-static enum err open_sqs(struct serve *s, uint64_t seed)
-{
-    struct sqs_config c = {
-        .queues = drivers_front(s->drivers), .seed = seed, .events = rest_post, .context = s->rest};
-    return sqs_open(&c, &s->sqs);
-}
-
-static enum err open_store(struct serve *s)
-{
-    char message[DRIVERS_MESSAGE_BYTES] = "";
-    struct drivers_config c = {
-        .store = s->config.store, .data = s->config.data, .node = s->config.node_name};
-    enum err e = drivers_open(&c, &s->drivers, message);
-    if (e != ERR_NONE)
-        log_line(LOG_ERROR, "app", "%s", message[0] != '\0' ? message : err_text(e));
-    return e;
-}
-
 static enum err open_all(struct serve *s)
 {
-    uint64_t seeds[3];
-    if (getrandom(seeds, sizeof seeds, 0) != (ssize_t)sizeof seeds)
-        return ERR_IO;
-    enum err e = open_store(s);
-    if (e == ERR_NONE) {
-        s->now_ms = s->began_at_ms = read_clock(s);
-        e = open_rest(s, seeds[0]);
-    }
-    if (e == ERR_NONE)
-        e = open_engine(s, seeds[1]);
-    if (e == ERR_NONE)
-        e = open_sqs(s, seeds[2]);
+    enum err e = engine_open(&s->engine, &s->config);
     if (e == ERR_NONE)
         e = open_http(s);
     if (e != ERR_NONE)
         return e;
-    rest_connect(s->rest, &(struct rest_parts){s->flow, drivers_front(s->drivers),
-                                               drivers_queue(s->drivers), s->http, s->sqs});
+    engine_connect(&s->engine, s->http);
     bool is_listening = listen_to(s, http_poll_fd(s->http), SOURCE_HTTP) &&
-                        listen_to(s, drivers_wake_fd(s->drivers), SOURCE_STORE) &&
-                        listen_to(s, drivers_queue_fd(s->drivers), SOURCE_QUEUE) &&
+                        listen_to(s, drivers_wake_fd(s->engine.drivers), SOURCE_STORE) &&
+                        listen_to(s, drivers_queue_fd(s->engine.drivers), SOURCE_QUEUE) &&
                         listen_to(s, s->signal_fd, SOURCE_SIGNAL);
     return is_listening ? ERR_NONE : ERR_IO;
-}
-
-/* Answers that are still out are given up first, while their requests exist. */
-static void close_all(struct serve *s)
-{
-    if (s->drivers != NULL)
-        drivers_close_store(s->drivers);
-    if (s->flow != NULL)
-        flow_close(s->flow);
-    if (s->http != NULL)
-        http_close(s->http);
-    if (s->drivers != NULL)
-        drivers_close(s->drivers);
-    if (s->sqs != NULL)
-        sqs_close(s->sqs);
-    if (s->rest != NULL)
-        rest_close(s->rest);
-    close(s->epoll_fd);
-    close(s->signal_fd);
 }
 
 int cmd_serve(int argc, char **argv)
@@ -405,15 +273,15 @@ int cmd_serve(int argc, char **argv)
         return EXIT_REFUSED;
     raise_limits();
     log_open(s.config.least, s.config.log_json);
-    clock_system_init(&s.clock);
     if (open_all(&s) == ERR_NONE) {
-        flow_start(s.flow, s.now_ms);
-        drivers_start(s.drivers);
+        engine_start(&s.engine);
         run(&s);
     } else {
         s.exit = EXIT_REFUSED;
     }
-    close_all(&s);
+    engine_close(&s.engine, s.http);
+    close(s.epoll_fd);
+    close(s.signal_fd);
     return s.exit;
 }
 

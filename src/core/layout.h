@@ -1,6 +1,6 @@
 /* The drawing of a template's graph, laid out once for every picture of it: stages as lanes from
- * left to right in running order, tasks as boxes in columns by the longest chain of needs, needs as
- * arrows. Units are CSS pixels. Deterministic. */
+ * left to right in running order, tasks as boxes in columns by the longest chain of needs (more
+ * columns where one would be too high), needs as arrows. Units are CSS pixels. Deterministic. */
 #ifndef SWM_CORE_LAYOUT_H
 #define SWM_CORE_LAYOUT_H
 
@@ -24,6 +24,7 @@ struct layout {
     struct layout_box *tasks;  /* one per task */
     struct layout_edge *edges;
     uint32_t edge_count;
+    uint64_t steps; /* what laying out cost: looks at a box, a pass or an arrow */
 };
 
 /* What to paint on a box: NULL draws the bare template. Indexed as the template's. */
@@ -44,7 +45,8 @@ struct slice layout_svg(struct arena *a, const struct template *t, const struct 
 struct slice layout_dot(struct arena *a, const struct template *t);
 struct slice layout_mermaid(struct arena *a, const struct template *t);
 /* {"width":…,"height":…,"stages":[{name,x,y,width,height}],"tasks":[{name,id,stage,kind,queue,…}],
- *  "edges":[{from,to,points}]} */
-struct slice layout_json(struct arena *a, const struct template *t);
+ *  "edges":[{from,to,points}]}, and what is painted: each stage's status, each task's status,
+ * generation and attempt. */
+struct slice layout_json(struct arena *a, const struct template *t, const struct layout_paint *p);
 
 #endif

@@ -188,9 +188,14 @@ static void put_lane(struct text *o, const struct template *t, const struct layo
                     b->y + 25);
 }
 
+static bool is_done(const struct layout_edge *e, const struct layout_paint *p)
+{
+    return p != NULL && p->task_status != NULL && p->task_status[e->from] == TASK_COMPLETED;
+}
+
 static void put_edge(struct text *o, const struct layout_edge *e, const struct layout_paint *p)
 {
-    bool done = p != NULL && p->task_status != NULL && p->task_status[e->from] == TASK_COMPLETED;
+    bool done = is_done(e, p);
     const int *end = e->points + 2 * (e->point_count - 1);
     text_printf(o, "<g%s><path class=\"g-edge\" d=\"M%d %d", done ? " class=\"g-done\"" : "",
                 e->points[0], e->points[1]);
@@ -280,8 +285,10 @@ struct slice layout_svg(struct arena *a, const struct template *t, const struct 
     text_put_c(&o, "<rect class=\"g-back\" width=\"100%\" height=\"100%\"/>");
     for (uint32_t s = 0; s < t->stage_count; s++)
         put_lane(&o, t, &l, p, s);
-    for (uint32_t e = 0; e < l.edge_count; e++)
-        put_edge(&o, &l.edges[e], p);
+    for (int done = 0; done < 2; done++) /* the path taken lies above the others */
+        for (uint32_t e = 0; e < l.edge_count; e++)
+            if (is_done(&l.edges[e], p) == (done == 1))
+                put_edge(&o, &l.edges[e], p);
     for (uint32_t i = 0; i < t->task_count; i++)
         put_task(&o, t, &l, p, i);
     text_put_c(&o, "</svg>\n");

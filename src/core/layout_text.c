@@ -138,8 +138,29 @@ static void put_box(struct json_out *o, const struct layout_box *b)
     json_put_number(o, "height", b->height);
 }
 
+static void put_json_paint(struct json_out *o, const struct layout_paint *p, uint32_t i)
+{
+    if (p != NULL && p->task_status != NULL)
+        json_put_text(o, "status", vocab_name(VOCAB_TASK_STATUS, (int)p->task_status[i]));
+    if (p != NULL && p->generation != NULL)
+        json_put_number(o, "generation", p->generation[i]);
+    if (p != NULL && p->attempt != NULL)
+        json_put_number(o, "attempt", p->attempt[i]);
+}
+
+static void put_json_stage(struct json_out *o, const struct template *t, const struct layout *l,
+                           const struct layout_paint *p, uint32_t s)
+{
+    json_object(o);
+    json_put_string(o, "name", t->stages[s].name);
+    if (p != NULL && p->stage_status != NULL)
+        json_put_text(o, "status", vocab_name(VOCAB_STAGE_STATUS, (int)p->stage_status[s]));
+    put_box(o, &l->stages[s]);
+    json_object_end(o);
+}
+
 static void put_json_task(struct json_out *o, const struct template *t, const struct layout *l,
-                          uint32_t i)
+                          const struct layout_paint *p, uint32_t i)
 {
     const struct task *task = &t->tasks[i];
     json_object(o);
@@ -151,6 +172,7 @@ static void put_json_task(struct json_out *o, const struct template *t, const st
     json_put_string(o, "assignee", task->assignee);
     json_put_string(o, "group", task->group);
     json_put_string(o, "business_status", task->business_status);
+    put_json_paint(o, p, i);
     put_box(o, &l->tasks[i]);
     json_object_end(o);
 }
@@ -168,7 +190,7 @@ static void put_json_edge(struct json_out *o, const struct template *t, const st
     json_object_end(o);
 }
 
-struct slice layout_json(struct arena *a, const struct template *t)
+struct slice layout_json(struct arena *a, const struct template *t, const struct layout_paint *p)
 {
     struct layout l;
     layout_make(a, t, &l);
@@ -178,17 +200,13 @@ struct slice layout_json(struct arena *a, const struct template *t)
     json_put_number(&o, "height", l.height);
     json_key(&o, "stages");
     json_array(&o);
-    for (uint32_t s = 0; s < t->stage_count; s++) {
-        json_object(&o);
-        json_put_string(&o, "name", t->stages[s].name);
-        put_box(&o, &l.stages[s]);
-        json_object_end(&o);
-    }
+    for (uint32_t s = 0; s < t->stage_count; s++)
+        put_json_stage(&o, t, &l, p, s);
     json_array_end(&o);
     json_key(&o, "tasks");
     json_array(&o);
     for (uint32_t i = 0; i < t->task_count; i++)
-        put_json_task(&o, t, &l, i);
+        put_json_task(&o, t, &l, p, i);
     json_array_end(&o);
     json_key(&o, "edges");
     json_array(&o);

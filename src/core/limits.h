@@ -47,6 +47,9 @@
 #define WAKES_PER_ROUND_MAX 256   /* due instances taken per round of the loop */
 #define WAKES_PER_TEMPLATE_MAX 64 /* of those, from one template */
 #define ROW_FLUSH_MS 200          /* a row is written at most this long after its record */
+#define ROW_LAZY_MS 2000          /* the same in a shared store, while nobody looks at a list */
+#define ROWS_LAZY_MAX 4096        /* and no more of them at one node */
+#define ROW_LOOK_MS 30000         /* somebody looks for so long after the last list */
 #define HEARTBEAT_GRACE_MS 30000  /* least grace of running deadlines after a start */
 #define CACHE_BYTES_MAX (64 * 1024 * 1024) /* instances in memory */
 #define WAKE_WINDOW_MS 60000               /* wake-ups nearer than this are held in memory */
@@ -67,12 +70,19 @@
 #define NODE_SILENT_MS 2000      /* then the others finish its work */
 #define NODE_NAME_BYTES_MAX 60   /* of --node; a start adds its suffix */
 #define NODES_MAX 256            /* that share a store */
+#define TICK_ROWS_MAX 20000      /* due instances that a tick in AWS Lambda looks at */
+#define TICK_WAKES_MAX 256       /* of those it wakes so many itself; the rest goes to others */
 #define FRESH_MS 1000     /* what another node may have changed is read again after this long */
 #define RETENTION_PAGE 32 /* instances removed in one go */
 #define RETENTION_EVERY_MS 250  /* while there are more */
 #define RETENTION_LOOK_MS 60000 /* else */
 #define DUE_ROWS_MAX 1000       /* overdue rows that a node looks at in one go */
 #define LIST_LIMIT_DEFAULT 100
+#define EVENTS_SCANNED_MAX                                                                         \
+    5000 /* records looked at for one page of those that a filter asks for                         \
+          */
+#define SHARE_MS_DEFAULT (7LL * 24 * 3600 * 1000)
+#define SHARE_MS_MAX (90LL * 24 * 3600 * 1000) /* a share link is good for */
 
 /* Defaults of the template language */
 #define RETRY_ATTEMPTS_DEFAULT 3
@@ -134,6 +144,11 @@
 #define ACCESS_KEYS_MAX 10000    /* revoked and expired ones are kept */
 #define ACCESS_TEXT_BYTES_MIN 16 /* of SWM_ADMIN_KEY */
 #define ACCESS_TEXT_BYTES_MAX 256
+
+/* AWS Lambda */
+#define LAMBDA_EVENT_BYTES_MAX (8 * 1024 * 1024)  /* one invocation; AWS allows 6 MB */
+#define LAMBDA_ANSWER_BYTES_MAX (6 * 1024 * 1024) /* its answer, as AWS allows */
+#define LAMBDA_TICK_MS_MIN 5000
 
 /* Memory of one unit of work (a request, a step) */
 #define WORK_BYTES_MAX (64 * 1024 * 1024)

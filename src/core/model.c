@@ -138,13 +138,13 @@ static void move_task_clocks(struct task_state *t, int64_t at_ms)
     switch ((enum task_status)t->status) {
     case TASK_PENDING:
         t->first_at_ms = t->sent_at_ms = t->started_at_ms = 0;
-        t->alive_at_ms = t->heard_at_ms = t->retry_at_ms = t->finished_at_ms = 0;
+        t->alive_at_ms = t->retry_at_ms = t->finished_at_ms = 0;
         break;
     case TASK_SCHEDULED:
         t->sent_at_ms = at_ms;
         if (t->first_at_ms == 0)
             t->first_at_ms = at_ms;
-        t->started_at_ms = t->alive_at_ms = t->heard_at_ms = 0;
+        t->started_at_ms = t->alive_at_ms = 0;
         t->retry_at_ms = t->finished_at_ms = 0;
         break;
     case TASK_RUNNING:

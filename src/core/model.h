@@ -81,7 +81,6 @@ struct task_state {
     int64_t retry_at_ms;   /* RETRYING: when the next attempt is sent */
     int64_t finished_at_ms;
     int64_t message_deleted; /* the worker deleted the message without an answer */
-    int64_t heard_at_ms;     /* last heartbeat, recorded or not; in memory only, not a field */
 };
 
 struct stage_state {
@@ -166,6 +165,8 @@ int64_t instance_wake_at(const struct instance *i, int64_t grace_from_ms);
  * "retry") in *what when it is not NULL. */
 int64_t instance_task_wake_at(const struct instance *i, uint32_t task, int64_t grace_from_ms,
                               const char **what);
+/* A heartbeat may go unrecorded for so long after a recorded one; deadlines allow for it. */
+int64_t task_beat_unrecorded_ms(const struct task *t);
 /* Whether the task's current attempt has a message in a work queue: out, unanswered, not deleted.
  */
 bool instance_has_message(const struct instance *i, uint32_t task);

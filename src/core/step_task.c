@@ -10,16 +10,15 @@ void rule_begin(struct step_context *c)
     step_add_effect(c, EFFECT_EXTEND, (uint32_t)c->task);
 }
 
-/* A heartbeat is recorded at most once per third of its limit; between, it is only heard. */
+/* A heartbeat is recorded at most once per third of its limit; between, it only keeps its message
+ * hidden, and the deadline allows for it. */
 void rule_beat(struct step_context *c)
 {
     uint32_t task = (uint32_t)c->task;
     struct task_state *s = &c->i->tasks[task];
-    int64_t third_ms = c->i->template->tasks[task].timeout.heartbeat_ms / 3;
-    int64_t next_ms = time_add(s->alive_at_ms, third_ms > 0 ? third_ms : ROW_FLUSH_MS);
+    int64_t unrecorded_ms = task_beat_unrecorded_ms(&c->i->template->tasks[task]);
     step_add_effect(c, EFFECT_EXTEND, task);
-    s->heard_at_ms = c->out->at_ms;
-    if (c->out->at_ms >= next_ms)
+    if (c->out->at_ms >= time_add(s->alive_at_ms, unrecorded_ms))
         step_set_number(c, SCOPE_TASK, task, "alive_at", c->out->at_ms);
     else
         c->out->is_unrecorded = true;

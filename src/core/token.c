@@ -69,6 +69,51 @@ bool token_decode(struct arena *a, const struct token_keys *keys, struct slice t
            take_int(&rest, &out->attempt);
 }
 
+static void share_mac(const struct token_key *key, struct slice body, uint8_t mac[SHA256_BYTES])
+{
+    uint8_t own[SHA256_BYTES];
+    hash_hmac(key->bytes, SLICE("share link"), own);
+    hash_hmac(own, body, mac);
+}
+
+struct slice share_encode(struct arena *a, const struct token_keys *keys, const struct share *s)
+{
+    struct text body = text_new(a, 1024), out = text_new(a, 2048);
+    uint8_t mac[SHA256_BYTES];
+    text_printf(&body, "%d%c%u%c", TOKEN_FORMAT, FIELD_SEP, keys->keys[0].id, FIELD_SEP);
+    text_put(&body, s->instance);
+    text_printf(&body, "%c%lld", FIELD_SEP, (long long)s->expires_at_ms);
+    share_mac(&keys->keys[0], text_slice(&body), mac);
+    text_put(&body, (struct slice){(const char *)mac, MAC_BYTES});
+    text_put_c(&out, SHARE_PREFIX);
+    text_put(&out, base64url_encode(a, text_slice(&body)));
+    return text_slice(&out);
+}
+
+bool share_decode(struct arena *a, const struct token_keys *keys, struct slice text,
+                  struct share *out)
+{
+    struct slice bytes, prefix = SLICE(SHARE_PREFIX);
+    int64_t format, key_id;
+    if (text.len > 2048 || !slice_has_prefix(text, prefix))
+        return false;
+    text = (struct slice){text.at + prefix.len, text.len - prefix.len};
+    if (!base64url_decode(a, text, &bytes) || bytes.len <= MAC_BYTES)
+        return false;
+    struct slice body = {bytes.at, bytes.len - MAC_BYTES}, rest = body;
+    if (!take_int(&rest, &format) || format != TOKEN_FORMAT || !take_int(&rest, &key_id))
+        return false;
+    const struct token_key *key = find_key(keys, key_id);
+    uint8_t mac[SHA256_BYTES];
+    if (key == NULL)
+        return false;
+    share_mac(key, body, mac);
+    if (!hash_eq(mac, (const uint8_t *)bytes.at + body.len, MAC_BYTES))
+        return false;
+    slice_cut(rest, FIELD_SEP, &out->instance, &rest);
+    return take_int(&rest, &out->expires_at_ms) && rest.at == NULL;
+}
+
 struct slice token_effect_id(struct arena *a, const struct token *t, struct slice purpose)
 {
     struct text body = text_new(a, 1024);

@@ -1,6 +1,6 @@
-/* Tokens and ids of a task's attempt. A token names instance, task, item, generation and attempt
- * and carries a MAC over them: it cannot be forged, is made when a message is made, and is never
- * stored. Pure: the key is an argument. */
+/* Tokens and ids of a task's attempt, and links that show one instance. A token names instance,
+ * task, item, generation and attempt and carries a MAC over them: it cannot be forged, is made when
+ * a message is made, and is never stored. Pure: the key is an argument. */
 #ifndef SWM_CORE_TOKEN_H
 #define SWM_CORE_TOKEN_H
 
@@ -28,6 +28,20 @@ struct slice token_encode(struct arena *a, const struct token_keys *keys, const 
 /* False: not a token, of no key that we have, or altered. Texts live in the arena. */
 bool token_decode(struct arena *a, const struct token_keys *keys, struct slice text,
                   struct token *out);
+
+/* What a link that shows one instance carries: which, until when, and a MAC by a key of its own,
+ * worked out from the signing one: no task's token is a link, no link is a task's token. */
+#define SHARE_PREFIX "swms_" /* tells it from other bearers */
+
+struct share {
+    struct slice instance;
+    int64_t expires_at_ms;
+};
+
+struct slice share_encode(struct arena *a, const struct token_keys *keys, const struct share *s);
+/* False: not a link, of no key that we have, or altered. Whether it has expired is the caller's. */
+bool share_decode(struct arena *a, const struct token_keys *keys, struct slice text,
+                  struct share *out);
 
 /* hash(instance, task, item, purpose, generation, attempt): the id of an effect, and, with attempt
  * 0, the idempotency key of the worker's own side effects. HASH_ID_CHARS. */

@@ -79,7 +79,7 @@ bool task_status_is_out(enum task_status s)
 
 bool event_kind_is_own(enum event_kind kind)
 {
-    return kind == EVENT_WAKE || kind == EVENT_MESSAGE_DELETED || kind >= EVENT_TEMPLATE_APPLIED;
+    return kind == EVENT_MESSAGE_DELETED || kind >= EVENT_TEMPLATE_APPLIED;
 }
 
 enum role event_kind_role(enum event_kind kind)

@@ -39,8 +39,8 @@
 
 /* MessageDeleted is a worker's delete of an unanswered task message; TemplateApplied is the record
  * of a template apply, KeyCreated and KeyRevoked are those of access keys, InstanceRemoved that of
- * an instance that was kept long enough, InstanceImported that of one that came from elsewhere.
- * None can be sent from outside. */
+ * an instance that was kept long enough, InstanceImported that of one that came from elsewhere,
+ * InstanceShared that of a link that shows one. None can be sent from outside. */
 #define EVENT_KIND_TABLE(X)                                                                        \
     X(EVENT_NONE, "")                                                                              \
     X(EVENT_START, "StartWorkflow")                                                                \
@@ -60,7 +60,8 @@
     X(EVENT_KEY_CREATED, "KeyCreated")                                                             \
     X(EVENT_KEY_REVOKED, "KeyRevoked")                                                             \
     X(EVENT_INSTANCE_REMOVED, "InstanceRemoved")                                                   \
-    X(EVENT_INSTANCE_IMPORTED, "InstanceImported")
+    X(EVENT_INSTANCE_IMPORTED, "InstanceImported")                                                 \
+    X(EVENT_INSTANCE_SHARED, "InstanceShared")
 
 #define TASK_KIND_TABLE(X)                                                                         \
     X(TASK_KIND_QUEUE, "queue")                                                                    \

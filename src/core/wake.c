@@ -50,10 +50,17 @@ static void add_started(struct due *d, const struct task *t, const struct task_s
             d, with_grace(time_add(s->started_at_ms, t->timeout.running_ms), t, grace_from_ms),
             "running");
     if (t->timeout.heartbeat_ms > 0) {
-        int64_t alive_ms = s->alive_at_ms > s->heard_at_ms ? s->alive_at_ms : s->heard_at_ms;
-        take_earlier(d, with_grace(time_add(alive_ms, t->timeout.heartbeat_ms), t, grace_from_ms),
+        int64_t last_ms = time_add(s->alive_at_ms, task_beat_unrecorded_ms(t));
+        take_earlier(d, with_grace(time_add(last_ms, t->timeout.heartbeat_ms), t, grace_from_ms),
                      "heartbeat");
     }
+}
+
+/* Between two records a heartbeat leaves no trace, so the last one may have come so much later than
+ * the last recorded one: any process may have heard it, also one that is no more. */
+int64_t task_beat_unrecorded_ms(const struct task *t)
+{
+    return t->timeout.heartbeat_ms > 0 ? t->timeout.heartbeat_ms / 3 : ROW_FLUSH_MS;
 }
 
 static bool do_timers_run(const struct instance *i)

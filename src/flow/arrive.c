@@ -87,8 +87,13 @@ void arrival_fail(struct flow *f, struct arrival *v, enum err err)
     arrival_answer(f, v, &answer);
 }
 
+/* A reminder of what is no more there is no news. */
 void arrive_unknown(struct flow *f, struct arrival *v, struct slice why)
 {
+    if (v->e.kind == EVENT_WAKE) {
+        arrival_answer(f, v, &(struct flow_answer){.verdict = VERDICT_UNKNOWN, .reason = why});
+        return;
+    }
     sys_add(f, v, VERDICT_UNKNOWN, why, SLICE_NONE);
 }
 

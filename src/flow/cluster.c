@@ -43,6 +43,15 @@ bool cluster_is_living(const struct flow *f, struct slice node)
     return false;
 }
 
+bool cluster_has_sent(const struct flow *f, struct slice node, uint64_t pos)
+{
+    const struct cluster *c = f->cluster;
+    for (uint32_t k = 0; k < c->peer_count; k++)
+        if (slice_eq(c->peers[k].node.id, node))
+            return pos <= c->peers[k].sent_pos;
+    return false;
+}
+
 static uint64_t score(struct slice node, struct slice thing)
 {
     uint64_t z = slice_hash(node) ^ (slice_hash(thing) * 0x9e3779b97f4a7c15U);
@@ -51,16 +60,26 @@ static uint64_t score(struct slice node, struct slice thing)
 }
 
 /* Whether, of all the living, this node is the one for a thing (rendezvous hashing): nodes that see
- * the same living agree, and one that comes or goes moves only its own share. */
+ * the same living agree, and one that comes or goes moves only its own share. A guest does what it
+ * finds: it cannot wait and see. */
 bool cluster_is_mine(const struct flow *f, struct slice thing)
 {
     const struct cluster *c = f->cluster;
     uint64_t own = score(f->config.node, thing);
-    for (uint32_t k = 0; c != NULL && k < c->peer_count; k++)
-        if (c->peers[k].node.is_alive && !cluster_is_self(f, c->peers[k].node.id) &&
-            score(c->peers[k].node.id, thing) > own)
+    for (uint32_t k = 0; c != NULL && k < c->peer_count && !f->config.is_guest; k++)
+        if (c->peers[k].node.is_alive && !c->peers[k].is_guest &&
+            !cluster_is_self(f, c->peers[k].node.id) && score(c->peers[k].node.id, thing) > own)
             return false;
     return true;
+}
+
+bool cluster_is_watching(const struct flow *f, struct slice node)
+{
+    const struct cluster *c = f->cluster;
+    for (uint32_t k = 0; k < c->peer_count; k++)
+        if (slice_eq(c->peers[k].node.id, node))
+            return c->peers[k].node.is_alive && !c->peers[k].is_guest;
+    return false;
 }
 
 static void look_who_lives(struct flow *f)
@@ -77,11 +96,19 @@ static void look_who_lives(struct flow *f)
         if (n->is_alive && !cluster_is_self(f, n->id))
             c->living++;
     }
+    if (c->living > 0)
+        c->company_at_ms = f->now_ms;
 }
 
-bool flow_is_heard(const struct flow *f)
+bool cluster_is_heard(const struct flow *f)
 {
     return f->cluster == NULL || f->now_ms < f->cluster->heard_at_ms + NODE_SILENT_MS;
+}
+
+/* A guest is heard while it has something to say. */
+bool flow_is_heard(const struct flow *f)
+{
+    return f->config.is_guest || cluster_is_heard(f);
 }
 
 bool flow_is_shared(const struct flow *f)
@@ -97,7 +124,36 @@ size_t flow_nodes(const struct flow *f, struct flow_node *out, size_t max)
     return c == NULL ? 0 : c->peer_count;
 }
 
+bool cluster_may_have_changed(const struct flow *f, int64_t since_ms)
+{
+    return f->cluster != NULL && since_ms <= f->cluster->company_at_ms;
+}
+
+/* Rows are for whoever looks at lists; a node knows the others' askers from their beats. */
+bool cluster_is_looked_at(const struct flow *f)
+{
+    int64_t at_ms = f->looked_at_ms;
+    if (f->cluster != NULL && f->cluster->looked_at_ms > at_ms)
+        at_ms = f->cluster->looked_at_ms;
+    return f->now_ms < time_add(at_ms, ROW_LOOK_MS);
+}
+
 /* --- the beat --- */
+
+static struct slice queue_of(struct arena *a, struct slice info)
+{
+    yyjson_val *root;
+    if (json_read(a, info, EVENT_BYTES_MAX, JSON_DEPTH_MAX, NULL, &root) != ERR_NONE)
+        return SLICE_NONE;
+    return json_get_text(root, "queue");
+}
+
+/* The information is written by our own kind, without blanks. */
+static bool is_guest(struct slice info)
+{
+    static const char mark[] = "\"guest\":true";
+    return info.len > 0 && memmem(info.at, info.len, mark, sizeof mark - 1) != NULL;
+}
 
 static bool keep_peers(struct flow *f, const struct store_request *r)
 {
@@ -112,6 +168,7 @@ static bool keep_peers(struct flow *f, const struct store_request *r)
         c->arena.edge = NULL;
         return false;
     }
+    struct slice own = queue_of(&c->arena, f->config.info);
     c->peers = arena_array(&c->arena, r->node_count, sizeof *c->peers);
     for (uint32_t k = 0; k < r->node_count && k < NODES_MAX; k++) {
         struct peer *p = &c->peers[k];
@@ -120,18 +177,16 @@ static bool keep_peers(struct flow *f, const struct store_request *r)
         p->node.seen_at_ms = r->nodes[k].seen_at_ms;
         p->node.is_alive = true;
         p->folded_pos = r->nodes[k].folded_pos;
+        if (slice_eq(queue_of(&c->arena, p->node.info), own)) /* else where nobody reads now */
+            p->sent_pos = r->nodes[k].sent_pos;
+        p->is_guest = is_guest(p->node.info);
         c->peer_count++;
     }
     c->arena.edge = NULL;
+    for (uint32_t k = 0; k < c->peer_count; k++)
+        if (r->nodes[k].looked_at_ms > c->looked_at_ms)
+            c->looked_at_ms = r->nodes[k].looked_at_ms;
     return true;
-}
-
-static struct slice queue_of(struct arena *a, struct slice info)
-{
-    yyjson_val *root;
-    if (json_read(a, info, EVENT_BYTES_MAX, JSON_DEPTH_MAX, NULL, &root) != ERR_NONE)
-        return SLICE_NONE;
-    return json_get_text(root, "queue");
 }
 
 /* Built-in queues have one owner, and messages that go two ways reach no worker for certain. */
@@ -215,11 +270,13 @@ static bool fill_beat(struct flow *f, struct ask *q)
     q->arena.edge = &edge;
     if (setjmp(edge) != 0)
         return false;
-    uint64_t done_pos = supervisor_done_pos(f);
+    uint64_t done_pos = rows_done_pos(f), sent_pos = rows_sent_pos(f);
     q->r.nodes = arena_alloc(&q->arena, sizeof *q->r.nodes);
     q->r.node_count = 1;
     *q->r.nodes = (struct store_node){.id = f->config.node, .info = f->config.info};
     q->r.nodes->folded_pos = done_pos > f->idle_pos ? done_pos : f->idle_pos;
+    q->r.nodes->sent_pos = sent_pos > f->idle_pos ? sent_pos : f->idle_pos;
+    q->r.nodes->looked_at_ms = f->looked_at_ms;
     q->r.at_ms = f->now_ms;
     q->arena.edge = NULL;
     return true;
@@ -242,12 +299,13 @@ static void beat(struct flow *f)
 
 /* --- what is due --- */
 
-/* Whether this node wakes an instance whose row says that it is due. */
+/* Whether this node wakes an instance whose row says that it is due. One that its node has woken
+ * stays so until its row is written. */
 static bool must_wake(const struct flow *f, const struct store_row *row)
 {
     if (cluster_is_self(f, row->node))
         return true;
-    bool is_overdue = f->now_ms >= row->wake_at_ms + NODE_SILENT_MS;
+    bool is_overdue = f->now_ms >= row->wake_at_ms + NODE_SILENT_MS + ROW_LAZY_MS;
     return (is_overdue || !cluster_is_living(f, row->node)) && cluster_is_mine(f, row->id);
 }
 
@@ -308,7 +366,7 @@ static void leave(struct flow *f)
     bool is_quiet = list_first(&f->asks) == NULL && list_first(&f->unheard) == NULL &&
                     f->arrivals_in_flight == 0 && !f->is_applying &&
                     list_first(&f->applies) == NULL;
-    bool can_leave = is_quiet && !c->is_leaving && supervisor_is_idle(f) && is_done_with_all(f);
+    bool can_leave = is_quiet && !c->is_leaving && rows_are_idle(f) && is_done_with_all(f);
     struct ask *q = can_leave ? ask_new(f, STORE_NODE_DROP, left) : NULL;
     if (q == NULL)
         return;
@@ -333,7 +391,16 @@ enum err cluster_open(struct flow *f)
 void cluster_start(struct flow *f)
 {
     f->cluster->joined_at_ms = f->now_ms;
-    beat(f);
+    if (f->config.is_guest)
+        flow_start_step_done(f, ERR_NONE); /* it comes and goes: nobody waits for it */
+    else
+        beat(f);
+}
+
+/* A guest looks for what is due when it is told to. */
+static bool is_waking(const struct flow *f)
+{
+    return f->state == FLOW_READY && !f->config.is_still && !f->config.is_guest;
 }
 
 void cluster_round(struct flow *f)
@@ -341,17 +408,17 @@ void cluster_round(struct flow *f)
     struct cluster *c = f->cluster;
     if (c == NULL || c->joined_at_ms == 0)
         return;
-    if (f->now_ms >= c->beat_at_ms && !c->is_beating && !c->is_leaving) {
+    if (f->now_ms >= c->beat_at_ms && !c->is_beating && !c->is_leaving && guest_must_beat(f)) {
         look_who_lives(f);
         beat(f);
         if (f->state != FLOW_STARTING)
             catalog_refresh(f);
     }
-    bool is_waking = f->state == FLOW_READY && !f->config.is_still;
-    if (is_waking && f->now_ms >= c->due_at_ms && !c->is_due_asked)
+    if (is_waking(f) && f->now_ms >= c->due_at_ms && !c->is_due_asked)
         ask_due(f);
-    if (!f->config.is_still)
+    if (!f->config.is_still && guest_may_tidy(f))
         takeover_round(f);
+    guest_round(f);
     if (f->state == FLOW_DRAINING)
         leave(f);
 }
@@ -361,8 +428,9 @@ int64_t cluster_next(const struct flow *f)
     const struct cluster *c = f->cluster;
     if (c == NULL || c->joined_at_ms == 0)
         return TIME_NEVER;
-    int64_t at_ms = c->is_beating || c->is_leaving ? TIME_NEVER : c->beat_at_ms;
-    if (f->state == FLOW_READY && !f->config.is_still && !c->is_due_asked)
+    bool can_beat = !c->is_beating && !c->is_leaving && guest_must_beat(f);
+    int64_t at_ms = can_beat ? c->beat_at_ms : TIME_NEVER;
+    if (is_waking(f) && !c->is_due_asked)
         at_ms = time_min(at_ms, c->due_at_ms);
     return at_ms;
 }

@@ -6,7 +6,8 @@
 
 struct peer {
     struct flow_node node;
-    uint64_t folded_pos;
+    uint64_t folded_pos, sent_pos;
+    bool is_guest; /* it may be gone the next moment: nothing is left to it */
 };
 
 /* The unfinished work of a node that fell silent. */
@@ -14,9 +15,10 @@ struct takeover {
     char id[NAME_BYTES_MAX + 32];
     size_t id_len;
     int64_t seen_at_ms;
-    uint64_t from_pos;
+    uint64_t from_pos, folded_pos;
     uint32_t loading; /* instances that are being read */
-    bool is_active, is_page_asked, is_read, is_failed, is_flush_asked, is_written, is_dropping;
+    bool is_active, is_page_asked, is_sent_read, is_read, is_failed, is_flush_asked, is_written,
+        is_dropping;
     uint64_t sent_pos; /* messages up to here must be out before the node is forgotten */
     struct visit written;
 };
@@ -28,6 +30,8 @@ struct cluster {
     uint32_t leave_failures;
     bool is_beating, is_idle_beat, is_due_asked, is_dropped, is_leaving, has_joined;
     int64_t beat_at_ms, due_at_ms, joined_at_ms, heard_at_ms, take_over_at_ms;
+    int64_t company_at_ms;    /* when another node was last seen to live */
+    int64_t looked_at_ms;     /* when another was last asked for a list */
     struct takeover takeover; /* one node at a time */
 };
 

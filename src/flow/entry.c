@@ -222,7 +222,8 @@ void entry_visit_fresh(struct flow *f, struct entry *e, struct visit *v)
 
 bool entry_is_stale(const struct flow *f, const struct entry *e)
 {
-    return f->is_shared && e->i->seq > 0 && f->now_ms >= e->checked_at_ms + FRESH_MS;
+    return e->i->seq > 0 && f->now_ms >= e->checked_at_ms + FRESH_MS &&
+           cluster_may_have_changed(f, e->checked_at_ms);
 }
 
 /* --- making room --- */

@@ -88,7 +88,7 @@ static void take_answer(struct flow *f, struct ask *q)
 static void take_unheard(struct flow *f)
 {
     struct link *k;
-    while (flow_is_heard(f) && (k = list_take(&f->unheard)) != NULL)
+    while (cluster_is_heard(f) && (k = list_take(&f->unheard)) != NULL)
         take_answer(f, LINK_OWNER(k, struct ask, link));
 }
 
@@ -102,7 +102,7 @@ static void collect(struct flow *f)
             struct ask *q = done[k]->owner;
             list_remove(&f->asks, &q->link);
             note_health(f, q->r.err);
-            if (q->r.op == STORE_COMMIT && !flow_is_heard(f))
+            if (q->r.op == STORE_COMMIT && !cluster_is_heard(f))
                 list_append(&f->unheard, &q->link);
             else
                 take_answer(f, q);
@@ -211,7 +211,7 @@ static enum err read_behind_one(struct flow *f, const struct store_row *row, uin
         return ERR_MEMORY;
     e->must_load = true;
     unsent_keep(f, e, row->updated_at_ms, folded_pos + 1);
-    supervisor_dirty(f, e, folded_pos + 1);
+    rows_dirty(f, e, folded_pos + 1);
     return ERR_NONE;
 }
 
@@ -302,7 +302,9 @@ void flow_start_step_done(struct flow *f, enum err err)
     if (f->start_step == sizeof steps / sizeof *steps) {
         f->state = FLOW_READY;
         f->window_next_ms = f->now_ms;
-        bool is_missed = f->is_shared ? !cluster_has_peers(f) : f->last_pos > 0;
+        bool is_missed = f->config.is_guest ? false
+                         : f->is_shared     ? !cluster_has_peers(f)
+                                            : f->last_pos > 0;
         f->grace_from_ms = is_missed ? f->now_ms : 0;
         return;
     }
@@ -321,7 +323,7 @@ void flow_start(struct flow *f, int64_t now_ms)
 static void run_entries(struct flow *f)
 {
     struct link *k;
-    size_t left = flow_is_heard(f) ? f->run.count : 0;
+    size_t left = cluster_is_heard(f) ? f->run.count : 0;
     for (; left > 0 && (k = list_take(&f->run)) != NULL; left--) {
         struct entry *e = LINK_OWNER(k, struct entry, run);
         if (e->state == ENTRY_IDLE && e->i != NULL)
@@ -355,7 +357,7 @@ int64_t flow_next(const struct flow *f)
     at_ms = time_min(at_ms, time_min(moved_next(f), access_due(f)));
     at_ms = time_min(at_ms, time_min(retention_next(f), import_next(f)));
     at_ms = time_min(at_ms, unsent_next(f));
-    bool can_run = list_first(&f->run) != NULL && flow_is_heard(f);
+    bool can_run = list_first(&f->run) != NULL && cluster_is_heard(f);
     bool has_work = can_run || catalog_has_work(f) ||
                     (list_first(&f->sys_pending) != NULL && !f->is_sys_committing);
     if (f->state == FLOW_STARTING)
@@ -371,9 +373,8 @@ void flow_drain(struct flow *f)
 
 bool flow_is_idle(const struct flow *f)
 {
-    return list_first(&f->asks) == NULL && list_first(&f->unheard) == NULL &&
-           supervisor_is_idle(f) && f->arrivals_in_flight == 0 && !f->is_applying &&
-           cluster_has_left(f);
+    return list_first(&f->asks) == NULL && list_first(&f->unheard) == NULL && rows_are_idle(f) &&
+           f->arrivals_in_flight == 0 && !f->is_applying && cluster_has_left(f);
 }
 
 /* --- closing --- */

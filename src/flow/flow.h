@@ -1,5 +1,5 @@
 /* The street's engine room: takes arrivals, loads, steps, commits, relays, and then answers. One
- * thread, never blocks. serve's loop, the simulator and later the Lambda handler drive it alike:
+ * thread, never blocks. serve's loop, the simulator and the Lambda handler drive it alike:
  *
  *     flow_arrive(…) / flow_wake(…)      events in
  *     flow_round(flow, now)              completions from the store, due wake-ups, steps, commits
@@ -34,6 +34,8 @@ struct flow_config {
     void *tell_context;
     int64_t
         retention_ms; /* finished instances are removed so long after their last change; 0: never */
+    bool is_guest;    /* it works only between flow_enter and flow_leave; the store is shared */
+    int64_t tick_ms;  /* of a guest: somebody enters with FLOW_TICKS about so often */
     bool is_still;    /* it reads, folds and writes rows; it wakes, sends and takes over nothing */
 };
 
@@ -66,6 +68,22 @@ enum err flow_start_error(const struct flow *f);
 void flow_drain(struct flow *f);
 bool flow_is_idle(const struct flow *f);
 void flow_close(struct flow *f);
+
+/* A guest's visits. Nothing of it runs in between, and nobody misses it (flow/guest.c). Before
+ * events and reads come, flow_is_fresh: what others have changed meanwhile has been read. When the
+ * visit's answers are there and flow_is_settled, all of it is durable, in rows, and out; one that
+ * is left before has its work finished by others. After flow_leave flow_round is called until
+ * flow_has_left. */
+enum flow_visit {
+    FLOW_READS,  /* nothing is written */
+    FLOW_WRITES, /* events come; those instances are woken that they make due */
+    FLOW_TICKS   /* all that is due is woken, what dead nodes left is finished, old ones go */
+};
+void flow_enter(struct flow *f, int64_t now_ms, enum flow_visit what);
+bool flow_is_fresh(const struct flow *f);
+bool flow_is_settled(const struct flow *f);
+void flow_leave(struct flow *f);
+bool flow_has_left(const struct flow *f);
 
 /* An event in. `e` is copied. reply may be NULL. The answer may come before this returns only for
  * ERR_OVERLOAD, ERR_CLOSING and ERR_MEMORY. */
@@ -122,18 +140,21 @@ enum err flow_foresee(const struct flow *f, const struct template *t,
 /* Reads (flow/query.c): each answers JSON text through its callback, rows flushed before. */
 typedef void flow_read_reply(void *context, enum err err, struct slice json);
 enum flow_read {
-    FLOW_SHOW,   /* one instance, as of `at_seq`, or `at_ms`, or now */
-    FLOW_EVENTS, /* records of one instance with `from` worked out: {"events":[…],"next":…} */
-    FLOW_FEED,   /* records of all after `after`, a bounded number of them looked at:
-                    {"events":[…],"next":"…","more":bool,"searched_to":time} */
-    FLOW_LIST,   /* {"instances":[…],"next":"…"} */
-    FLOW_COUNT,  /* how many FLOW_LIST gives: {"count":n,"more":bool,"by_status":{…}} */
+    FLOW_SHOW,     /* one instance, as of `at_seq`, or `at_ms`, or now */
+    FLOW_EVENTS,   /* records of one instance with `from` worked out: {"events":[…],"next":…};
+                      `brief`: without changes and data */
+    FLOW_TIMELINE, /* its attempts, stages and pauses as they follow from a page of records */
+    FLOW_FEED,     /* records of all after `after`, a bounded number of them looked at:
+                      {"events":[…],"next":"…","more":bool,"searched_to":time} */
+    FLOW_LIST,     /* {"instances":[…],"next":"…"} */
+    FLOW_COUNT,    /* how many FLOW_LIST gives: {"count":n,"more":bool,"by_status":{…}} */
     FLOW_ACTIVITY, /* what began and ended in each `width_ms` the last `limit`: {"buckets":[…],…} */
     FLOW_ATTENTION, /* what somebody should look at: {"failed":{…},"overdue":{…},…,"items":[…]} */
     FLOW_STATS,   /* {"instances":{"RUNNING":n,…},"templates":[…],…} */
     FLOW_INBOX,   /* {"tasks":[…],"count":n,"next":"…"} */
-    FLOW_GRAPH,   /* SVG of one instance, live */
-    FLOW_EXPLAIN, /* why it does not move, in plain words: {"lines":["…"]} */
+    FLOW_GRAPH,   /* SVG of one instance, as SHOW */
+    FLOW_LAYOUT,  /* the same picture's coordinates and statuses as JSON */
+    FLOW_EXPLAIN, /* why it does not move, in plain words, as SHOW: {"lines":["…"]} */
     FLOW_VERIFY,  /* the chain and the fold of every instance, or of one */
     FLOW_EXPORT,  /* exact records of one instance after the seq `after`, with what they name */
     FLOW_REWRITE, /* the row of one instance is written again, from what a load gives */
@@ -142,15 +163,17 @@ enum flow_read {
 struct flow_query {
     enum flow_read what;
     struct slice id;    /* an instance id, a key, or "template/key"; STATS: a template's name */
-    uint64_t at_seq;    /* SHOW, GRAPH: 0 now */
-    int64_t at_ms;      /* SHOW, GRAPH: 0 now */
+    uint64_t at_seq;    /* SHOW, GRAPH, LAYOUT, EXPLAIN, TIMELINE: 0 now */
+    int64_t at_ms;      /* the same but TIMELINE: 0 now */
     int64_t width_ms;   /* ACTIVITY */
-    struct slice after; /* EVENTS: a seq; FEED, LIST, INBOX: a cursor */
-    bool newest_first;  /* EVENTS, FEED */
+    struct slice after; /* EVENTS, TIMELINE: a seq; FEED, LIST, INBOX: a cursor */
+    bool newest_first;  /* EVENTS, TIMELINE, FEED */
+    bool brief;         /* SHOW: without inputs and outputs; EVENTS */
     uint32_t limit;
     struct store_filter filter;      /* LIST, COUNT */
     struct store_any verdict, event; /* FEED, EVENTS: only these; none: all */
     struct store_any source;         /* FEED likewise */
+    struct slice task;               /* EVENTS, SHOW: only this one's; absent: all */
     struct slice actor;              /* FEED: this one, or whom its key's name begins with */
     bool acts_only;                  /* FEED: what somebody did: the audit */
     int64_t since_ms, until_ms;      /* FEED: at or after, before; 0: not asked */

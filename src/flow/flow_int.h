@@ -3,12 +3,14 @@
  * - flow.c: opens, starts, drives, ends; arrive.c: events in, which instance is meant
  * - catalog.c: templates in memory; entry.c, load.c: the cache of instances
  * - scheduler.c: step and commit; relay.c: after the commit, tell everybody
- * - unsent.c: messages that may not be out; supervisor.c: due wake-ups, rows behind; sys.c:
+ * - unsent.c: messages that may not be out; supervisor.c: due wake-ups; rows.c: rows behind; sys.c:
  * arrivals that name no instance
- * - cluster.c: other nodes at the same store, and the work of one that died
+ * - cluster.c: other nodes at the same store, and the work of one that died; guest.c: a node that
+ * works now and then
  * - import.c: instances from elsewhere, with their records
  * - retention.c: finished instances that were kept long enough
- * - access.c: access keys; messages.c: what the queue asks; apart.c: values stored apart
+ * - access.c: access keys; share.c: links that show one instance; messages.c: what the queue asks;
+ * apart.c: values stored apart
  * - query*.c: reads */
 #ifndef SWM_FLOW_FLOW_INT_H
 #define SWM_FLOW_FLOW_INT_H
@@ -216,12 +218,19 @@ struct flow {
         bool is_asked;
     } retention;
 
+    struct guest { /* guest.c */
+        bool is_in, is_old, is_tick_due, is_due_asked, is_leaving;
+        enum flow_visit what;
+        int64_t fresh_at_ms; /* when the catalogue and the keys were last asked for */
+    } guest;
+
     bool is_shared; /* other nodes write to the store */
     struct cluster *cluster;
     bool is_catalog_asked, is_catalog_new;
     size_t arrivals_asked, loads_asked; /* that waited when the catalogue was asked */
     bool is_apply_asked;
     int64_t newest_applied_at_ms;
+    int64_t looked_at_ms;                          /* when this node was last asked for a list */
     struct list template_arrivals, template_loads; /* wait for the catalogue to be read again */
 
     uint64_t arrivals_in_flight;
@@ -332,18 +341,10 @@ int64_t unsent_next(const struct flow *f);
 
 /* supervisor.c */
 void supervisor_note(struct flow *f, struct entry *e); /* its wake-up time may have changed */
-void supervisor_dirty(struct flow *f, struct entry *e, uint64_t first_pos);
 void supervisor_round(struct flow *f);
 int64_t supervisor_next(const struct flow *f);
-bool supervisor_is_idle(const struct flow *f); /* nothing is left to be written behind */
-/* This node's records up to here are in rows and their messages are out. */
-uint64_t supervisor_done_pos(const struct flow *f);
 /* A wake-up of an instance that is not in memory. */
 void supervisor_add_far(struct flow *f, struct slice id, int64_t at_ms);
-/* Runs `v` once every row is as new as what was acknowledged. */
-void supervisor_flush(struct flow *f, struct visit *v);
-void supervisor_make_row(struct flow *f, struct arena *a, const struct instance *i,
-                         struct store_row *row, struct payload_list *payloads);
 void supervisor_evicted(struct flow *f, struct entry *e);
 void supervisor_drop(struct flow *f);
 
@@ -356,6 +357,19 @@ uint32_t inbox_entries(struct arena *a, const struct instance *i, const struct s
 /* attention.c: when somebody should look at a task that is not done, and the queue name among ready
  * entries under which it is found then; TIME_NEVER: not as it stands. */
 int64_t attention_at(const struct instance *i, uint32_t task, struct slice *queue);
+
+/* rows.c */
+void rows_dirty(struct flow *f, struct entry *e, uint64_t first_pos);
+void rows_round(struct flow *f);
+int64_t rows_next(const struct flow *f);
+bool rows_are_idle(const struct flow *f); /* nothing is left to be written behind */
+/* This node's records up to here are durable and their messages are out; and their rows written. */
+uint64_t rows_sent_pos(const struct flow *f);
+uint64_t rows_done_pos(const struct flow *f);
+/* Runs `v` once every row is as new as what was acknowledged. */
+void rows_flush(struct flow *f, struct visit *v);
+void rows_make(struct flow *f, struct arena *a, const struct instance *i, struct store_row *row,
+               struct payload_list *payloads);
 
 /* apart.c */
 /* Hands payloads to a write, or their digests to a question; in the request's arena, which the
@@ -403,9 +417,26 @@ int64_t cluster_next(const struct flow *f);
 /* Whether, of all the living, this node is the one for a thing. */
 bool cluster_is_mine(const struct flow *f, struct slice thing);
 bool cluster_has_peers(const struct flow *f); /* other nodes that live */
+/* Whether other nodes may have appended since then. */
+bool cluster_may_have_changed(const struct flow *f, int64_t since_ms);
+bool cluster_is_looked_at(const struct flow *f); /* somebody asks one of the nodes for lists */
 bool cluster_is_living(const struct flow *f, struct slice node);
-bool cluster_has_left(const struct flow *f); /* draining: the others know */
+/* Whether a node has said that the messages of its record there are out. */
+bool cluster_has_sent(const struct flow *f, struct slice node, uint64_t pos);
+bool cluster_is_heard(const struct flow *f); /* the others see that this node lives */
+bool cluster_is_watching(const struct flow *f, struct slice node); /* it lives, and is no guest */
+bool cluster_has_left(const struct flow *f);                       /* draining: the others know */
 void cluster_drop(struct flow *f);
+
+/* guest.c: all may be done where the node is no guest */
+bool guest_may_wake(const struct flow *f);  /* what is due */
+bool guest_may_tidy(const struct flow *f);  /* what is nobody's in particular */
+bool guest_must_beat(const struct flow *f); /* others must know that it is there */
+void guest_round(struct flow *f);
+void guest_note_early(struct flow *f, struct entry *e); /* a wake from outside found nothing due */
+
+/* takeover.c: see also cluster_int.h */
+bool takeover_is_over(const struct flow *f); /* no dead node is left to be replaced by this one */
 
 /* messages.c */
 void messages_drop(struct flow *f);

@@ -190,7 +190,7 @@ static void append(struct import *w)
         w->again_at_ms = f->now_ms + AGAIN_MS;
         return;
     }
-    supervisor_dirty(f, w->entry, f->last_pos + 1); /* until its row is written */
+    rows_dirty(f, w->entry, f->last_pos + 1); /* until its row is written */
     q->r.id = w->chain.instance;
     q->context = w;
     f->stats.commits++;
@@ -379,7 +379,7 @@ static void read_chain(struct import *w)
         fold_record(w, k);
         bool is_first_commit = k + 1 == APPEND_RECORDS || k + 1 == c->record_count;
         if (is_first_commit && k < APPEND_RECORDS && w->err == ERR_NONE)
-            supervisor_make_row(w->f, &w->arena, w->i, &w->row, &w->row_payloads);
+            rows_make(w->f, &w->arena, w->i, &w->row, &w->row_payloads);
     }
     w->row.is_open = true; /* where it is used at all */
     if (w->err == ERR_NONE)

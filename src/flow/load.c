@@ -107,7 +107,7 @@ static void not_loaded(struct flow *f, struct entry *e, enum err err)
 static void settle(struct flow *f, struct entry *e)
 {
     if (e->is_taken)
-        supervisor_dirty(f, e, f->last_pos + 1); /* so that the others see whose it is */
+        rows_dirty(f, e, f->last_pos + 1); /* so that the others see whose it is */
     e->is_taken = false;
     relay_loaded(f, e);
     supervisor_note(f, e);
@@ -130,7 +130,7 @@ static void loaded(struct flow *f, struct entry *e, enum err err)
     e->checked_at_ms = f->now_ms;
     entry_count(f, e);
     if (e->repeat.unrecorded > 0)
-        supervisor_dirty(f, e, f->last_pos + 1);
+        rows_dirty(f, e, f->last_pos + 1);
     entry_set_open(f, e);
     settle(f, e);
     struct link *k;
@@ -146,20 +146,24 @@ static bool is_own(const struct flow *f, struct slice node)
     return slice_eq(node, f->config.node);
 }
 
+/* A guest knows who lives while the others know of it. */
 static bool is_orphan(const struct flow *f, const struct store_record *r)
 {
-    return f->is_shared && !cluster_is_living(f, r->node);
+    bool is_known = !f->config.is_guest || (guest_may_wake(f) && cluster_is_heard(f));
+    return f->is_shared && is_known && !cluster_is_living(f, r->node);
 }
 
 /* What the row lacks and a node appended that lives no more may have come after that node's work
- * was finished: its messages are anybody's to send. */
+ * was finished: its messages are anybody's to send, unless the node has said that they are out. */
 static bool take_orphans(struct flow *f, struct entry *e, const struct store_request *r)
 {
     bool is_any = false;
     for (uint32_t k = 0; k < r->record_count; k++) {
-        if (!is_orphan(f, &r->records[k]))
+        const struct store_record *x = &r->records[k];
+        if (!is_orphan(f, x))
             continue;
-        unsent_keep(f, e, r->records[k].at_ms, f->last_pos + 1);
+        if (!cluster_has_sent(f, x->node, x->pos))
+            unsent_keep(f, e, x->at_ms, f->last_pos + 1);
         is_any = true;
     }
     return is_any;
@@ -182,7 +186,7 @@ static void take_owner(struct flow *f, struct entry *e, const struct store_reque
                      : row != NULL ? is_own(f, row->node)
                                    : e->is_ours;
     if (is_behind)
-        supervisor_dirty(f, e, last != NULL ? r->records[0].pos : f->last_pos + 1);
+        rows_dirty(f, e, last != NULL ? r->records[0].pos : f->last_pos + 1);
     else if (row != NULL)
         list_remove(&f->dirty, &e->dirty);
 }
@@ -210,7 +214,7 @@ static enum err build(struct flow *f, struct entry *e, struct ask *load,
     e->fresh_bytes = e->arena.used_bytes;
     take_owner(f, e, &load->r);
     if (take_orphans(f, e, &load->r))
-        supervisor_dirty(f, e, load->r.records[0].pos);
+        rows_dirty(f, e, load->r.records[0].pos);
     return ERR_NONE;
 }
 

@@ -203,5 +203,5 @@ void flow_refill(struct flow *f, struct slice queue, flow_refill_reply *reply, v
     *r = (struct refill){.visit = {.run = flushed}, .reply = reply, .context = context};
     r->queue_len = queue.len;
     memcpy(r->queue, queue.at, queue.len);
-    supervisor_flush(f, &r->visit);
+    rows_flush(f, &r->visit);
 }

@@ -92,7 +92,8 @@ static void ask_page(struct flow *f)
 void moved_round(struct flow *f)
 {
     struct moved *m = &f->moved;
-    bool can_look = f->state == FLOW_READY && f->config.queue_name.len > 0 && !f->config.is_still;
+    bool can_look = f->state == FLOW_READY && f->config.queue_name.len > 0 && !f->config.is_still &&
+                    guest_may_tidy(f);
     if (can_look && f->now_ms >= m->at_ms && !m->is_asked && m->loading == 0)
         ask_page(f);
 }
@@ -105,6 +106,7 @@ void moved_drop(struct flow *f)
 int64_t moved_next(const struct flow *f)
 {
     const struct moved *m = &f->moved;
-    bool can_look = f->state == FLOW_READY && f->config.queue_name.len > 0 && !f->config.is_still;
+    bool can_look = f->state == FLOW_READY && f->config.queue_name.len > 0 && !f->config.is_still &&
+                    guest_may_tidy(f);
     return can_look && !m->is_asked && m->loading == 0 ? m->at_ms : TIME_NEVER;
 }

@@ -82,7 +82,7 @@ static void list_read(struct flow *f, struct ask *a)
 
 /* --- records --- */
 
-void query_put_record(struct json_out *o, const struct record *r, struct slice changes)
+void query_put_brief(struct json_out *o, const struct record *r)
 {
     json_put_number(o, "seq", (int64_t)r->seq);
     json_put_string(o, "event", r->event);
@@ -102,6 +102,11 @@ void query_put_record(struct json_out *o, const struct record *r, struct slice c
         json_put_string(o, "comment", r->reason);
     if (r->count > 1)
         json_put_number(o, "count", r->count);
+}
+
+void query_put_record(struct json_out *o, const struct record *r, struct slice changes)
+{
+    query_put_brief(o, r);
     if (r->data != NULL)
         json_put_raw(o, "data", json_write(o->text.arena, r->data));
     json_put_raw(o, "changes", changes.len > 0 ? changes : SLICE("[]"));
@@ -118,7 +123,8 @@ bool query_is_any(const struct store_any *any, struct slice value)
 
 bool query_is_asked(const struct flow_query *q, const struct record *r)
 {
-    return query_is_any(&q->verdict, r->verdict) && query_is_any(&q->event, r->event);
+    bool is_of_task = q->task.len == 0 || slice_eq(q->task, r->task);
+    return is_of_task && query_is_any(&q->verdict, r->verdict) && query_is_any(&q->event, r->event);
 }
 
 static void put_done(struct query *q, void *argument)
@@ -183,7 +189,7 @@ static seek_found sought;
 
 static void rewrite(struct query *q, struct entry *e)
 {
-    supervisor_dirty(q->f, e, q->f->last_pos + 1);
+    rows_dirty(q->f, e, q->f->last_pos + 1);
     query_answer(q, ERR_NONE, SLICE("{}"));
 }
 
@@ -197,8 +203,12 @@ static void loaded(struct flow *f, struct visit *v, struct entry *e, enum err er
     }
     if (err != ERR_NONE)
         query_answer(q, err, SLICE_NONE);
+    else if (q->q.what == FLOW_EVENTS && q->q.brief)
+        query_brief(q, e);
     else if (q->q.what == FLOW_EVENTS)
         query_events(q, e);
+    else if (q->q.what == FLOW_TIMELINE)
+        query_timeline(q, e);
     else if (q->q.what == FLOW_VERIFY)
         query_verify(q);
     else if (q->q.what == FLOW_EXPORT)
@@ -256,8 +266,8 @@ static void copy_filter(struct query *q)
 static void copy_query(struct query *q, void *argument)
 {
     const struct flow_query *from = argument;
-    struct slice *const texts[] = {&q->q.id,  &q->q.after,    &q->q.actor, &q->q.template,
-                                   &q->q.key, &q->q.assignee, &q->q.group};
+    struct slice *const texts[] = {&q->q.id,  &q->q.after, &q->q.actor,    &q->q.template,
+                                   &q->q.key, &q->q.task,  &q->q.assignee, &q->q.group};
     struct store_any *const lists[] = {&q->q.verdict, &q->q.event, &q->q.source};
     q->q = *from;
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
@@ -311,11 +321,13 @@ void flow_read(struct flow *f, const struct flow_query *from, flow_read_reply *r
     q->reply = reply;
     q->context = context;
     bool is_of_all = is_about_all(from);
+    if (is_of_all && from->what != FLOW_VERIFY && from->what != FLOW_BACKUP)
+        f->looked_at_ms = f->now_ms;
     q->visit.run = is_of_all ? flushed : loaded;
     if (from->what == FLOW_FEED)
         query_feed(q);
     else if (is_of_all)
-        supervisor_flush(f, &q->visit);
+        rows_flush(f, &q->visit);
     else
         seek(f, q->q.id, SLICE_NONE, sought, q);
 }

@@ -8,10 +8,14 @@
 
 struct walk;
 struct search;
-struct page;
+struct timeline;
 struct attention;
 struct feed;
 struct inbox;
+
+struct page {                       /* of the records of one instance */
+    uint64_t first, last, revision; /* those asked for; the newest there is */
+};
 
 struct query {
     struct visit visit; /* waits for rows to be written, or for an instance */
@@ -25,12 +29,15 @@ struct query {
     uint64_t instances, events, problems; /* FLOW_VERIFY */
     uint64_t removed;                     /* likewise: instances, by retention at this node */
     bool is_one, is_sys_done, is_key_tried;
-    struct search *search;       /* FLOW_SHOW as of a time: query_show.c */
-    struct page *page;           /* FLOW_EVENTS: query_events.c */
+    struct search *search; /* FLOW_SHOW as of a time: query_show.c */
+    struct page page;      /* FLOW_EVENTS, FLOW_TIMELINE */
+    uint64_t scanned;      /* FLOW_EVENTS, brief: records looked at */
+    struct slice *lines;   /* likewise: what was found, as it is read */
+    uint32_t line_count;
+    struct timeline *timeline;   /* FLOW_TIMELINE: query_timeline.c */
     struct attention *attention; /* FLOW_ATTENTION: attention.c */
     struct feed *feed;           /* FLOW_FEED: query_feed.c */
     struct inbox *inbox;         /* FLOW_INBOX: query_inbox.c */
-    uint64_t revision;           /* FLOW_EVENTS: the instance's when it was asked */
     struct payload_list refs;    /* FLOW_EXPORT: what the records name */
     struct slice *ids;           /* FLOW_VERIFY: this page of instances */
     uint32_t id_count, id_at;
@@ -70,7 +77,13 @@ void walk_free(struct walk *w);
 
 void query_show(struct query *q, struct entry *e);
 void query_show_now(struct query *q, const struct instance *i);
+/* Which records `after`, `limit` and `newest_first` mean of `revision` records; and "next", which
+ * goes on from there. */
+void query_page(struct query *q, uint64_t revision);
+void query_put_next(struct query *q);
 void query_events(struct query *q, struct entry *e);
+void query_brief(struct query *q, struct entry *e);
+void query_timeline(struct query *q, struct entry *e);
 void query_export(struct query *q, struct entry *e);
 void query_verify(struct query *q);
 void query_inbox(struct query *q);
@@ -80,7 +93,8 @@ void query_activity(struct query *q);
 void query_attention(struct query *q);
 void query_put_summary(struct json_out *o, const struct store_row *row);
 bool query_is_any(const struct store_any *any, struct slice value);      /* or nothing is asked */
-bool query_is_asked(const struct flow_query *q, const struct record *r); /* verdict, event */
+bool query_is_asked(const struct flow_query *q, const struct record *r); /* verdict, event, task */
+void query_put_brief(struct json_out *o, const struct record *r); /* without data and changes */
 void query_put_record(struct json_out *o, const struct record *r, struct slice changes);
 
 #endif

@@ -13,12 +13,20 @@ static void put_text_or_null(struct json_out *o, const char *name, struct slice 
     json_put_string(o, name, s.len > 0 ? s : SLICE_NONE);
 }
 
-static void put_task(struct json_out *o, const struct instance *i, uint32_t task,
-                     int64_t grace_from_ms)
+static void put_data(struct query *q, struct slice input, struct slice output)
 {
+    if (q->q.brief)
+        return;
+    json_put_raw(&q->out, "input", input);
+    json_put_raw(&q->out, "output", output);
+}
+
+static void put_task(struct query *q, const struct instance *i, uint32_t task)
+{
+    struct json_out *o = &q->out;
     const struct task *t = &i->template->tasks[task];
     const struct task_state *s = &i->tasks[task];
-    int64_t wake_at_ms = instance_task_wake_at(i, task, grace_from_ms, NULL);
+    int64_t wake_at_ms = instance_task_wake_at(i, task, q->f->grace_from_ms, NULL);
     json_object(o);
     json_put_string(o, "name", t->name);
     json_put_string(o, "id", t->id);
@@ -28,8 +36,7 @@ static void put_task(struct json_out *o, const struct instance *i, uint32_t task
     json_put_number(o, "generation", s->generation);
     json_put_number(o, "attempt", s->attempt);
     json_put_number(o, "max_attempts", t->retry.max_attempts);
-    json_put_raw(o, "input", s->input);
-    json_put_raw(o, "output", s->output);
+    put_data(q, s->input, s->output);
     put_text_or_null(o, "error", s->error);
     put_text_or_null(o, "message", s->message);
     json_put_time(o, "sent_at", s->sent_at_ms);
@@ -43,9 +50,14 @@ static void put_task(struct json_out *o, const struct instance *i, uint32_t task
     json_object_end(o);
 }
 
-static void put_stage(struct json_out *o, const struct instance *i, uint32_t stage,
-                      int64_t grace_from_ms)
+static bool is_shown(const struct query *q, const struct instance *i, uint32_t task)
 {
+    return q->q.task.len == 0 || slice_eq(q->q.task, i->template->tasks[task].id);
+}
+
+static void put_stage(struct query *q, const struct instance *i, uint32_t stage)
+{
+    struct json_out *o = &q->out;
     const struct stage *t = &i->template->stages[stage];
     json_object(o);
     json_put_string(o, "name", t->name);
@@ -55,7 +67,8 @@ static void put_stage(struct json_out *o, const struct instance *i, uint32_t sta
     json_key(o, "tasks");
     json_array(o);
     for (uint32_t k = 0; k < t->task_count; k++)
-        put_task(o, i, t->first_task + k, grace_from_ms);
+        if (is_shown(q, i, t->first_task + k))
+            put_task(q, i, t->first_task + k);
     json_array_end(o);
     json_object_end(o);
 }
@@ -81,8 +94,7 @@ static void put_instance(struct query *q, void *argument)
     json_object(o);
     put_head(o, i);
     json_put_number(o, "revision", (int64_t)i->seq);
-    json_put_raw(o, "input", i->input);
-    json_put_raw(o, "output", i->output);
+    put_data(q, i->input, i->output);
     put_text_or_null(o, "error", i->error);
     put_text_or_null(o, "message", i->message);
     json_put_time(o, "finished_at", i->finished_at_ms);
@@ -94,21 +106,20 @@ static void put_instance(struct query *q, void *argument)
     json_key(o, "stages");
     json_array(o);
     for (uint32_t k = 0; k < i->template->stage_count; k++)
-        put_stage(o, i, k, q->f->grace_from_ms);
+        put_stage(q, i, k);
     json_array_end(o);
     json_object_end(o);
 }
 
 /* --- the graph --- */
 
-static void put_graph(struct query *q, void *argument)
+static struct layout_paint paint_of(struct arena *a, const struct instance *i)
 {
-    const struct instance *i = argument;
     const struct template *t = i->template;
-    enum task_status *tasks = arena_array(&q->arena, t->task_count + 1, sizeof *tasks);
-    enum stage_status *stages = arena_array(&q->arena, t->stage_count + 1, sizeof *stages);
-    uint32_t *attempts = arena_array(&q->arena, t->task_count + 1, sizeof *attempts);
-    uint32_t *generations = arena_array(&q->arena, t->task_count + 1, sizeof *generations);
+    enum task_status *tasks = arena_array(a, t->task_count + 1, sizeof *tasks);
+    enum stage_status *stages = arena_array(a, t->stage_count + 1, sizeof *stages);
+    uint32_t *attempts = arena_array(a, t->task_count + 1, sizeof *attempts);
+    uint32_t *generations = arena_array(a, t->task_count + 1, sizeof *generations);
     for (uint32_t k = 0; k < t->task_count; k++) {
         tasks[k] = (enum task_status)i->tasks[k].status;
         attempts[k] = (uint32_t)i->tasks[k].attempt;
@@ -116,8 +127,16 @@ static void put_graph(struct query *q, void *argument)
     }
     for (uint32_t k = 0; k < t->stage_count; k++)
         stages[k] = (enum stage_status)i->stages[k].status;
-    struct layout_paint paint = {tasks, stages, attempts, generations};
-    json_raw(&q->out, layout_svg(&q->arena, t, &paint));
+    return (struct layout_paint){tasks, stages, attempts, generations};
+}
+
+static void put_graph(struct query *q, void *argument)
+{
+    const struct instance *i = argument;
+    struct layout_paint paint = paint_of(&q->arena, i);
+    bool is_svg = q->q.what == FLOW_GRAPH;
+    json_raw(&q->out, is_svg ? layout_svg(&q->arena, i->template, &paint)
+                             : layout_json(&q->arena, i->template, &paint));
 }
 
 /* --- why it does not move --- */
@@ -266,9 +285,14 @@ static void put_explanation(struct query *q, void *argument)
 
 void query_show_now(struct query *q, const struct instance *i)
 {
-    void (*part)(struct query *, void *) = q->q.what == FLOW_GRAPH     ? put_graph
+    bool is_graph = q->q.what == FLOW_GRAPH || q->q.what == FLOW_LAYOUT;
+    void (*part)(struct query *, void *) = is_graph                    ? put_graph
                                            : q->q.what == FLOW_EXPLAIN ? put_explanation
                                                                        : put_instance;
+    if (q->q.task.len > 0 && template_find_task(i->template, -1, q->q.task) < 0) {
+        query_answer(q, ERR_UNKNOWN_TASK, SLICE_NONE);
+        return;
+    }
     q->out = json_out_new(&q->arena, ANSWER_BYTES_MAX);
     if (query_guard(q, part, (void *)(uintptr_t)i))
         query_answer(q, ERR_NONE, json_out_slice(&q->out));

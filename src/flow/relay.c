@@ -237,7 +237,7 @@ void relay_committed(struct flow *f, struct entry *e, struct commit *c, struct a
         e->has_ready_rows = q->r.rows[0].ready_count > 0;
         list_remove(&f->dirty, &e->dirty);
     } else {
-        supervisor_dirty(f, e, first_pos);
+        rows_dirty(f, e, first_pos);
     }
     if (is_known) {
         entry_set_open(f, e);

@@ -157,7 +157,8 @@ static void expired_read(struct flow *f, struct ask *q)
             t->kept++;
     bool has_more = q->r.err == ERR_NONE && q->r.row_count == q->r.limit;
     int64_t look_ms = time_min(RETENTION_LOOK_MS, f->config.retention_ms / 2);
-    t->at_ms = f->now_ms + (has_more ? RETENTION_EVERY_MS : look_ms);
+    int64_t soon_ms = f->config.is_guest ? 0 : RETENTION_EVERY_MS;
+    t->at_ms = f->now_ms + (has_more ? soon_ms : look_ms);
 }
 
 /* What could not be removed the last time is among what is read: room is left for more. */
@@ -180,7 +181,8 @@ static void look(struct flow *f)
 
 static bool is_on(const struct flow *f)
 {
-    return f->state == FLOW_READY && f->config.retention_ms > 0 && !f->config.is_still;
+    return f->state == FLOW_READY && f->config.retention_ms > 0 && !f->config.is_still &&
+           guest_may_tidy(f);
 }
 
 void retention_round(struct flow *f)

@@ -139,16 +139,6 @@ static void step_one(struct flow *f, struct commit *c, const struct arrival *v, 
     }
 }
 
-/* A heartbeat between two records is heard at once: it changes no fact. */
-static void hear(struct entry *e, const struct commit *c, const struct outcome *o)
-{
-    for (uint32_t k = 0; k < o->effect_count; k++) {
-        uint32_t task = o->effects[k].task;
-        if (o->effects[k].kind == EFFECT_EXTEND)
-            e->i->tasks[task].heard_at_ms = c->work->tasks[task].heard_at_ms;
-    }
-}
-
 static const struct slice *name_replayed(struct commit *c, const struct outcome *o)
 {
     struct slice *names = arena_array(c->arena, o->replayed_count, sizeof *names);
@@ -197,13 +187,11 @@ static void take(struct flow *f, struct entry *e, struct encoding *n, struct arr
         if (is_one_more(e, &v->e, o)) {
             if (e->repeat.unrecorded++ == 0)
                 keep_repeat(&e->repeat, &e->repeat_arena, &v->e, o);
-            supervisor_dirty(f, e, f->last_pos + 1);
+            rows_dirty(f, e, f->last_pos + 1);
         } else {
             flush_repeat(n, e);
             c->seqs[c->count] = encode(n, &v->e, o);
         }
-    } else if (v->e.kind == EVENT_HEARTBEAT) {
-        hear(e, c, o);
     }
     c->count++;
 }
@@ -221,7 +209,7 @@ static void add_row(struct flow *f, struct entry *e, struct encoding *n)
 {
     struct store_request *r = &n->q->r;
     r->rows = arena_alloc(&n->q->arena, sizeof *r->rows);
-    supervisor_make_row(f, &n->q->arena, n->c->work, r->rows, &n->payloads);
+    rows_make(f, &n->q->arena, n->c->work, r->rows, &n->payloads);
     r->rows->had_ready = e->has_ready_rows || e->is_flushing; /* whose entries may come before */
     r->row_count = 1;
     n->c->has_row = true;
@@ -292,7 +280,7 @@ static void committed(struct flow *f, struct ask *q)
         if (q->r.err != ERR_CLOSING)
             log_line(LOG_WARN, "flow", "a commit of %.*s failed: %s", SLICE_ARG(e->id),
                      err_text(q->r.err));
-        supervisor_dirty(f, e, c->after_pos + 1); /* its records may stand */
+        rows_dirty(f, e, c->after_pos + 1); /* its records may stand */
         unsent_doubt(f, e, c);
         fail_commit(f, c, q->r.err);
         entry_reload(f, e);
@@ -317,6 +305,8 @@ static void submit(struct flow *f, struct entry *e, struct encoding *n)
 /* Nothing to store: dry runs, wakes that found nothing, counted repeats. */
 static void answer_now(struct flow *f, struct entry *e, struct encoding *n)
 {
+    if (n->c->count > 0 && n->c->arrivals[0]->e.kind == EVENT_WAKE)
+        guest_note_early(f, e);
     relay_unstored(f, e, n->c);
     ask_free(n->q);
     supervisor_note(f, e);
@@ -430,9 +420,9 @@ static void start_after_row(struct flow *f, struct entry *e, struct arrival *v)
         arrive_again(f, v); /* the commit that ended it has written its row */
         return;
     }
-    supervisor_dirty(f, e, f->last_pos + 1);
+    rows_dirty(f, e, f->last_pos + 1);
     v->row_wait = (struct visit){.run = row_is_written};
-    supervisor_flush(f, &v->row_wait);
+    rows_flush(f, &v->row_wait);
 }
 
 /* Where nothing is recorded, no append tells that another node has been here: the store is asked
@@ -445,7 +435,8 @@ static bool must_ask_first(const struct flow *f, const struct entry *e)
     struct link *k = list_first(&e->pending);
     for (; k != NULL && looked_at < COMMIT_EVENTS_MAX; k = list_after(&e->pending, k)) {
         const struct arrival *v = LINK_OWNER(k, struct arrival, link);
-        if (v->e.dry_run || v->e.kind == EVENT_HEARTBEAT)
+        bool is_reminder = v->e.kind == EVENT_WAKE && !e->is_wake_pending;
+        if (v->e.dry_run || v->e.kind == EVENT_HEARTBEAT || is_reminder)
             return true;
         looked_at++;
     }

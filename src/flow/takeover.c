@@ -1,5 +1,6 @@
-/* The work of a node that died: records whose rows it has not written and whose messages may not be
- * out. One of the living goes through them; should that one die too, the next finds them again. */
+/* The work of a node that died: records whose messages may not be out, and then those whose rows it
+ * has not written, which are more. One of the living goes through them; should that one die too,
+ * the next finds them again. */
 #include "flow/cluster_int.h"
 
 #include "base/log.h"
@@ -35,7 +36,7 @@ static bool take_instance(struct flow *f, struct takeover *t, const struct store
     *taking = (struct taking){.visit = {.run = taken}, .of = t};
     t->loading++;
     list_append(&e->visits, &taking->visit.link);
-    entry_take_over(f, e, row->updated_at_ms);
+    entry_take_over(f, e, t->is_sent_read ? TIME_NEVER : row->updated_at_ms);
     return true;
 }
 
@@ -48,10 +49,14 @@ static void behind_read(struct flow *f, struct ask *q)
     for (uint32_t k = 0; k < q->r.row_count && !t->is_failed; k++)
         if (!slice_has_prefix(q->r.rows[k].id, SLICE("_sys:")))
             t->is_failed |= !take_instance(f, t, &q->r.rows[k]);
-    if (!t->is_failed && slice_to_int(q->r.next, &from))
+    if (!t->is_failed && slice_to_int(q->r.next, &from)) {
         t->from_pos = (uint64_t)from;
-    else
+    } else if (!t->is_failed && !t->is_sent_read) {
+        t->is_sent_read = true;
+        t->from_pos = t->folded_pos + 1;
+    } else {
         t->is_read = true;
+    }
 }
 
 static void read_page(struct flow *f, struct takeover *t)
@@ -112,10 +117,16 @@ static void work_on_takeover(struct flow *f, struct takeover *t)
     } else if (!t->is_flush_asked) {
         t->is_flush_asked = true;
         t->written = (struct visit){.run = rows_are_written};
-        supervisor_flush(f, &t->written);
+        rows_flush(f, &t->written);
     } else if (t->is_written && relay_unsent_pos(f) > t->sent_pos) {
         forget(f, t);
     }
+}
+
+static bool is_ours_to_replace(const struct flow *f, const struct peer *p)
+{
+    return !p->node.is_alive && !cluster_is_self(f, p->node.id) && cluster_is_mine(f, p->node.id) &&
+           p->node.id.len <= sizeof f->cluster->takeover.id;
 }
 
 static void look_for_dead(struct flow *f)
@@ -123,16 +134,25 @@ static void look_for_dead(struct flow *f)
     struct cluster *c = f->cluster;
     for (uint32_t k = 0; k < c->peer_count && !c->takeover.is_active; k++) {
         const struct peer *p = &c->peers[k];
-        bool is_dead = !p->node.is_alive && !cluster_is_self(f, p->node.id);
-        if (!is_dead || !cluster_is_mine(f, p->node.id) || p->node.id.len > sizeof c->takeover.id)
+        if (!is_ours_to_replace(f, p))
             continue;
         struct takeover *t = &c->takeover;
         *t = (struct takeover){.is_active = true, .id_len = p->node.id.len};
         memcpy(t->id, p->node.id.at, p->node.id.len);
         t->seen_at_ms = p->node.seen_at_ms;
-        t->from_pos = p->folded_pos + 1;
+        t->from_pos = (p->sent_pos > p->folded_pos ? p->sent_pos : p->folded_pos) + 1;
+        t->folded_pos = p->folded_pos;
         log_line(LOG_WARN, "flow", "finishing the work of node %.*s", SLICE_ARG(p->node.id));
     }
+}
+
+bool takeover_is_over(const struct flow *f)
+{
+    const struct cluster *c = f->cluster;
+    for (uint32_t k = 0; k < c->peer_count; k++)
+        if (is_ours_to_replace(f, &c->peers[k]))
+            return false;
+    return !c->takeover.is_active;
 }
 
 void takeover_round(struct flow *f)

@@ -43,6 +43,9 @@ struct queue_ops {
     void (*withdraw)(struct queue *q, const struct queue_message *m);
     /* A sign of life: hide it for another visibility from now on. */
     void (*extend)(struct queue *q, const struct queue_message *m, int64_t now_ms);
+    /* Asks for a Wake event of the instance at about that time, from the queue that brings events.
+     * A hint: it may get lost and may come twice. ERR_REFUSED: this queue can't. NULL: none can. */
+    enum err (*remind)(struct queue *q, struct slice instance, int64_t at_ms);
     /* The lowest `pos` among messages that were offered and are not sent yet; UINT64_MAX: none.
      * NULL: what is offered is there. */
     uint64_t (*unsent_pos)(const struct queue *q);

@@ -121,9 +121,11 @@ struct store_key { /* an access key: opaque to a store */
 
 struct store_node { /* a running server that shares the store */
     struct slice id;
-    struct slice info;   /* JSON for people and for the others; opaque to a store */
-    int64_t seen_at_ms;  /* by the store's clock: when it last said that it lives */
-    uint64_t folded_pos; /* its own records up to here are in rows, and their effects are out */
+    struct slice info;    /* JSON for people and for the others; opaque to a store */
+    int64_t seen_at_ms;   /* by the store's clock: when it last said that it lives */
+    uint64_t folded_pos;  /* its own records up to here are in rows, and their effects are out */
+    uint64_t sent_pos;    /* the effects of those up to here, which may be further; 0: not said */
+    int64_t looked_at_ms; /* when it was last asked for a list of rows; 0: never */
 };
 
 struct store_any { /* one of these texts; none: not asked */
@@ -207,7 +209,7 @@ struct store_request {
     bool is_more;          /* result of MATCHES and OVERDUE: there are more than the counted ones */
     struct store_key *keys; /* KEY_PUT: 1; result of KEYS, in order of id */
     uint32_t key_count;
-    struct store_node *nodes; /* NODE_PUT: 1 (id, info, folded_pos); its result: all, in order of
+    struct store_node *nodes; /* NODE_PUT: 1, all but seen_at_ms; its result: all, in order of
                                  id */
     uint32_t node_count;
     struct slice next;   /* result of LIST, MESSAGES, READY: cursor to go on; of BEHIND: the

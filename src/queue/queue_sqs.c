@@ -44,6 +44,11 @@ static uint64_t unsent_pos(const struct queue *base)
     return far_message_unsent_pos(sqs_of(base));
 }
 
+static enum err remind(struct queue *base, struct slice instance, int64_t at_ms)
+{
+    return far_remind(sqs_of(base), instance, at_ms);
+}
+
 /* --- how it fares --- */
 
 static struct slice text_of(const char *text)
@@ -93,6 +98,7 @@ static const struct queue_ops queue_ops = {.name = "Amazon SQS",
                                            .offer = offer,
                                            .withdraw = withdraw,
                                            .extend = extend,
+                                           .remind = remind,
                                            .unsent_pos = unsent_pos,
                                            .health = health,
                                            .counter = counter};
@@ -115,6 +121,19 @@ static enum err open_events(struct queue_sqs *q, struct slice names)
     return ERR_NONE;
 }
 
+/* A FIFO queue takes no delay for a single message. */
+static enum err open_timers(struct queue_sqs *q, struct slice name)
+{
+    if (name.len > 0) {
+        q->timers = far_queue_obtain(q, name);
+        return q->timers == NULL ? ERR_MEMORY : ERR_NONE;
+    }
+    for (size_t k = 0; k < q->event_queue_count && q->timers == NULL; k++)
+        if (!q->event_queues[k]->name.is_fifo)
+            q->timers = q->event_queues[k];
+    return ERR_NONE;
+}
+
 static enum err open_all(struct queue_sqs *q, const struct queue_sqs_config *c)
 {
     enum err e = far_http_open(&q->http);
@@ -125,7 +144,8 @@ static enum err open_all(struct queue_sqs *q, const struct queue_sqs_config *c)
         return e;
     if (q->region == NULL || (c->endpoint.len > 0 && q->endpoint == NULL))
         return ERR_MEMORY;
-    return open_events(q, c->events);
+    e = open_events(q, c->events);
+    return e != ERR_NONE ? e : open_timers(q, c->timers);
 }
 
 enum err queue_sqs_open(const struct queue_sqs_config *config, struct queue_sqs **out)
@@ -198,6 +218,7 @@ void queue_sqs_close(struct queue_sqs *q)
     for (size_t n = 0; n < q->name_count; n++)
         far_queue_free(q, q->names[n]);
     free(q->names);
+    free(q->reminders);
     far_credentials_close(q);
     far_http_close(&q->http);
     map_drop(&q->queues);
@@ -258,18 +279,24 @@ void queue_sqs_round(struct queue_sqs *q, int64_t now_ms)
         far_send_round(q, LINK_OWNER(list_take(&q->busy), struct far_queue, busy));
     for (size_t k = 0; k < q->event_queue_count; k++)
         far_receive_round(q, q->event_queues[k]);
+    far_remind_round(q);
     far_front_round(q);
     far_take_round(q);
 }
 
 int64_t queue_sqs_next(const struct queue_sqs *q)
 {
-    if (q->busy.count > 0)
+    if (q->busy.count > 0 || q->reminder_count > 0)
         return q->now_ms;
     const struct heap_entry *first = heap_first(&q->times);
     int64_t at_ms = first == NULL ? TIME_NEVER : first->at_ms;
     at_ms = time_min(at_ms, time_min(far_front_next(q), far_take_next(q)));
     return time_min(at_ms, far_credentials_next(q));
+}
+
+bool queue_sqs_is_settled(const struct queue_sqs *q)
+{
+    return q->requests.count == 0 && q->reminder_count == 0;
 }
 
 void queue_sqs_drain(struct queue_sqs *q)

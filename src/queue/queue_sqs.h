@@ -50,15 +50,17 @@ struct queue_sqs_config {
     struct slice endpoint; /* "http://…" or "https://…"; absent: Amazon's own of the region */
     struct slice events;   /* names with commas between; absent: swm-events, and swm-events.fifo
                               where it exists */
+    struct slice timers;   /* where reminders go, a standard queue; absent: the first of events
+                              that is one */
     bool must_exist;       /* queues are not made */
     struct queue_sqs_engine engine;
     uint64_t seed; /* random in production: hash tables, jitter */
     int64_t now_ms;
 };
 
-/* Reads "sqs://REGION?endpoint=URL&events=NAME&create=no" over what the environment says
- * (AWS_REGION, AWS_ENDPOINT_URL_SQS, AWS_ENDPOINT_URL). ERR_INVALID: *why is a sentence. Texts lie
- * in the arena or the environment. */
+/* Reads "sqs://REGION?endpoint=URL&events=NAME&timers=NAME&create=no" over what the environment
+ * says (AWS_REGION, AWS_ENDPOINT_URL_SQS, AWS_ENDPOINT_URL). ERR_INVALID: *why is a sentence. Texts
+ * lie in the arena or the environment. */
 enum err queue_sqs_read(struct arena *a, struct slice url, struct queue_sqs_config *out,
                         struct slice *why) MUST_USE;
 
@@ -75,6 +77,9 @@ int queue_sqs_poll_fd(const struct queue_sqs *q); /* readable: call the round */
 void queue_sqs_set_time(struct queue_sqs *q, int64_t now_ms);
 void queue_sqs_round(struct queue_sqs *q, int64_t now_ms);
 int64_t queue_sqs_next(const struct queue_sqs *q); /* when to call it again; TIME_NEVER */
+
+/* Nothing that was handed through or reminded of is on its way. */
+bool queue_sqs_is_settled(const struct queue_sqs *q);
 
 /* Receives nothing more and gives back what has no verdict. What is unsent is sent on. */
 void queue_sqs_drain(struct queue_sqs *q);

@@ -165,12 +165,18 @@ static enum err take_parameter(struct arena *a, struct slice part, struct queue_
         out->endpoint = value;
     } else if (slice_eq_text(name, "events")) {
         out->events = value;
+    } else if (slice_eq_text(name, "timers")) {
+        struct far_name read;
+        if (!far_name_read(value, &read) || read.is_fifo)
+            return complain(a, why, "timers names a standard queue, not", value);
+        out->timers = value;
     } else if (slice_eq_text(name, "create")) {
         if (!slice_eq_text(value, "no") && !slice_eq_text(value, "yes"))
             return complain(a, why, "create is yes or no, not", value);
         out->must_exist = slice_eq_text(value, "no");
     } else {
-        return complain(a, why, "a queue's URL takes endpoint, events and create, not", name);
+        return complain(a, why, "a queue's URL takes endpoint, events, timers and create, not",
+                        name);
     }
     return ERR_NONE;
 }

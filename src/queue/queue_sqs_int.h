@@ -14,6 +14,7 @@
  *   queue_sqs_delete.c       deleting events and giving them back
  *   queue_sqs_front.c        what the doors ask
  *   queue_sqs_take.c         receives of the doors
+ *   queue_sqs_remind.c       delayed messages that wake instances
  */
 #ifndef SWM_QUEUE_QUEUE_SQS_INT_H
 #define SWM_QUEUE_QUEUE_SQS_INT_H
@@ -418,6 +419,12 @@ void far_take_extend(struct queue_sqs *q, const struct queue_message *m);
 void far_take_expire(struct queue_sqs *q, struct far_held *h);
 void far_take_close(struct queue_sqs *q);
 
+/* --- queue_sqs_remind.c --- */
+
+struct far_reminder;
+enum err far_remind(struct queue_sqs *q, struct slice instance, int64_t at_ms) MUST_USE;
+void far_remind_round(struct queue_sqs *q);
+
 /* --- queue_sqs.c --- */
 
 struct queue_sqs {
@@ -445,6 +452,9 @@ struct queue_sqs {
     struct far_queue *event_queues[FAR_EVENT_QUEUES_MAX];
     size_t event_queue_count;
     size_t events_in_hand, event_bytes;
+    struct far_queue *timers;       /* NULL: there is none */
+    struct far_reminder *reminders; /* until the round */
+    size_t reminder_count, reminder_capacity;
     struct list requests; /* of the doors */
     struct list takes;    /* their receives */
     struct map held;      /* what was received there, by instance, task and item */

@@ -3,7 +3,8 @@
  * store_mongo_commit.c, _write.c, _read.c and _list.c.
  *
  * Commits have two lanes: while one bulk is on its way to a majority, the next is filled. The beat
- * has a lane of its own, since a node that is only busy must not be taken for dead. */
+ * has a lane of its own, since a node that is only busy must not be taken for dead. A brief process
+ * has as few as will do: each is a connection. */
 #include "store/store_mongo_int.h"
 
 #include <assert.h>
@@ -19,9 +20,14 @@
 #define OFFSET_EVERY_MS 30000
 #define OPEN_WAIT_MS 10000
 #define BEAT_LIMIT_MS 2000
+#define BRIEF_LIMIT_MS 3000 /* of an answer, where an invocation is over in seconds */
 
 static const enum lane_kind kinds[LANES_MAX] = {LANE_COMMIT, LANE_COMMIT, LANE_ROWS, LANE_WRITE,
                                                 LANE_READ,   LANE_READ,   LANE_READ, LANE_BEAT};
+
+static const enum lane_kind brief_kinds[] = {LANE_COMMIT, LANE_ROWS, LANE_READ, LANE_READ,
+                                             LANE_BEAT};
+#define BRIEF_LANES ((int)(sizeof brief_kinds / sizeof brief_kinds[0]))
 
 static struct store_request *request_of(struct link *k)
 {
@@ -171,6 +177,8 @@ static void submit(struct store *base, struct store_request *r)
 {
     struct store_mongo *s = mongo_of(base);
     enum lane_kind kind = lane_of(r);
+    if (kind == LANE_WRITE && s->is_brief)
+        kind = LANE_ROWS;
     assert(r->op < STORE_OP_COUNT && r->arena != NULL);
     pthread_mutex_lock(&s->lock);
     if (r->op == STORE_NODE_PUT)
@@ -212,15 +220,15 @@ static void close_store(struct store *base)
     for (int k = 0; k < LANE_KIND_COUNT; k++)
         pthread_cond_broadcast(&s->wake[k]);
     pthread_mutex_unlock(&s->lock);
-    for (int k = 0; k < LANES_MAX; k++) {
+    for (int k = 0; k < s->lane_count; k++) {
         if (s->lanes[k].is_running)
             pthread_join(s->lanes[k].thread, NULL);
         mongo_close_lane(&s->lanes[k]);
     }
+    if (s->beat_pool != NULL && s->beat_pool != s->pool)
+        mongoc_client_pool_destroy(s->beat_pool);
     if (s->pool != NULL)
         mongoc_client_pool_destroy(s->pool);
-    if (s->beat_pool != NULL)
-        mongoc_client_pool_destroy(s->beat_pool);
     if (s->wake_fd >= 0)
         close(s->wake_fd);
     for (int k = 0; k < LANE_KIND_COUNT; k++)
@@ -285,7 +293,7 @@ static enum err read_address(struct store_mongo *s, const char *address, mongoc_
     (void)snprintf(s->database, sizeof s->database, "%s", database != NULL ? database : "swm");
     set_default(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, 3000);
     set_default(uri, MONGOC_URI_CONNECTTIMEOUTMS, 3000);
-    set_default(uri, MONGOC_URI_SOCKETTIMEOUTMS, 10000);
+    set_default(uri, MONGOC_URI_SOCKETTIMEOUTMS, s->is_brief ? BRIEF_LIMIT_MS : 10000);
     set_default(uri, MONGOC_URI_HEARTBEATFREQUENCYMS, 1000);
     if (!mongoc_uri_has_option(uri, MONGOC_URI_APPNAME))
         (void)mongoc_uri_set_appname(uri, "swm");
@@ -312,7 +320,7 @@ static enum err start_lanes(struct store_mongo *s)
     enum err err = ERR_NONE;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old); /* signals are the loop's */
-    for (int k = 0; k < LANES_MAX && err == ERR_NONE; k++) {
+    for (int k = 0; k < s->lane_count && err == ERR_NONE; k++) {
         struct lane *l = &s->lanes[k];
         if (k > 0 && !mongo_open_lane(l))
             err = ERR_MEMORY;
@@ -339,26 +347,33 @@ static bool is_replicated(struct lane *l)
     return is;
 }
 
-static enum err open_all(struct store_mongo *s, const char *address, char *message)
+static enum err open_pools(struct store_mongo *s, mongoc_uri_t *uri, char *message)
 {
-    mongoc_uri_t *uri = NULL;
     bson_error_t error;
-    unsigned tries = 0;
-    enum err err = read_address(s, address, &uri, message);
-    if (err == ERR_NONE) {
-        s->pool = mongoc_client_pool_new_with_error(uri, &error);
+    s->pool = s->beat_pool = mongoc_client_pool_new_with_error(uri, &error);
+    if (!s->is_brief) {
         limit_beats(uri);
         s->beat_pool = mongoc_client_pool_new_with_error(uri, &error);
-        if (s->pool == NULL || s->beat_pool == NULL) {
-            (void)snprintf(message, STORE_MONGO_MESSAGE_BYTES, "--store: %.480s", error.message);
-            err = ERR_INVALID;
-        }
     }
+    if (s->pool != NULL && s->beat_pool != NULL) {
+        (void)mongoc_client_pool_set_error_api(s->pool, MONGOC_ERROR_API_VERSION_2);
+        return ERR_NONE;
+    }
+    (void)snprintf(message, STORE_MONGO_MESSAGE_BYTES, "--store: %.480s", error.message);
+    return ERR_INVALID;
+}
+
+static enum err open_all(struct store_mongo *s, const char *address, char *message)
+{
+    unsigned tries = 0;
+    mongoc_uri_t *uri = NULL;
+    enum err err = read_address(s, address, &uri, message);
+    if (err == ERR_NONE)
+        err = open_pools(s, uri, message);
     if (uri != NULL)
         mongoc_uri_destroy(uri);
     if (err != ERR_NONE)
         return err;
-    (void)mongoc_client_pool_set_error_api(s->pool, MONGOC_ERROR_API_VERSION_2);
     int64_t until_ms = mongo_steady_ms() + OPEN_WAIT_MS;
     if (!mongo_open_lane(&s->lanes[0]))
         return ERR_MEMORY;
@@ -394,27 +409,34 @@ static void init_waits(struct store_mongo *s)
     pthread_condattr_destroy(&steady);
 }
 
-enum err store_mongo_open(const char *address, const char *node, struct store **out,
-                          char message[STORE_MONGO_MESSAGE_BYTES])
+static struct store_mongo *make(const char *node, bool is_brief)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct store_mongo *s = calloc(1, sizeof *s);
-    message[0] = '\0';
-    *out = NULL;
     if (s == NULL)
-        return ERR_MEMORY;
-    pthread_once(&once, init_library);
+        return NULL;
     s->base.ops = &ops;
+    s->is_brief = is_brief;
+    s->lane_count = is_brief ? BRIEF_LANES : LANES_MAX;
     (void)snprintf(s->node, sizeof s->node, "%s", node);
     pthread_mutex_init(&s->lock, NULL);
     list_init(&s->done);
     init_waits(s);
-    for (int k = 0; k < LANES_MAX; k++) {
+    for (int k = 0; k < s->lane_count; k++) {
         s->lanes[k].store = s;
-        s->lanes[k].kind = kinds[k];
+        s->lanes[k].kind = is_brief ? brief_kinds[k] : kinds[k];
         s->lanes[k].oldest_pos = UINT64_MAX;
     }
     s->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return s;
+}
+
+static enum err open_store(const char *address, struct store_mongo *s, struct store **out,
+                           char *message)
+{
+    message[0] = '\0';
+    *out = NULL;
+    if (s == NULL)
+        return ERR_MEMORY;
     enum err err = s->wake_fd < 0 ? ERR_IO : open_all(s, address, message);
     if (err != ERR_NONE) {
         close_store(&s->base);
@@ -422,4 +444,24 @@ enum err store_mongo_open(const char *address, const char *node, struct store **
     }
     *out = &s->base;
     return ERR_NONE;
+}
+
+static void init_once(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init_library);
+}
+
+enum err store_mongo_open(const char *address, const char *node, struct store **out,
+                          char message[STORE_MONGO_MESSAGE_BYTES])
+{
+    init_once();
+    return open_store(address, make(node, false), out, message);
+}
+
+enum err store_mongo_open_brief(const char *address, const char *node, struct store **out,
+                                char message[STORE_MONGO_MESSAGE_BYTES])
+{
+    init_once();
+    return open_store(address, make(node, true), out, message);
 }

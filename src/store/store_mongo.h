@@ -17,5 +17,9 @@
  * what is wrong in a sentence for the user; a password is never in it. */
 enum err store_mongo_open(const char *address, const char *node, struct store **out,
                           char message[STORE_MONGO_MESSAGE_BYTES]) MUST_USE;
+/* The same for a process that lives for a short time and sleeps in between, of which there may be a
+ * thousand: few connections, and the indexes are taken as they were once found to be. */
+enum err store_mongo_open_brief(const char *address, const char *node, struct store **out,
+                                char message[STORE_MONGO_MESSAGE_BYTES]) MUST_USE;
 
 #endif

@@ -61,7 +61,8 @@ struct lane { /* a thread with its own connection */
 
 struct store_mongo {
     struct store base;
-    mongoc_client_pool_t *pool, *beat_pool;
+    mongoc_client_pool_t *pool, *beat_pool; /* one and the same, where it is brief */
+    bool is_brief;
     char database[64];
     char node[128];
     int wake_fd;
@@ -73,6 +74,7 @@ struct store_mongo {
     uint64_t last_unit; /* of positions, under the lock */
     _Atomic int64_t offset_ms;
     struct lane lanes[LANES_MAX];
+    int lane_count;
 };
 
 /* --- store_mongo.c --- */
@@ -81,7 +83,11 @@ bool mongo_wait(struct lane *l, int64_t until_ms, unsigned *tries);
 
 /* --- store_mongo_time.c --- */
 int64_t mongo_steady_ms(void);
-bool mongo_measure(struct lane *l);                /* asks the database for its time */
+bool mongo_measure(struct lane *l); /* asks the database for its time */
+/* The database said its time in the answer to something that was sent at `sent_ms` of the steady
+ * clock (CLOCK_BOOTTIME): where that is not what was thought, it is asked. */
+void mongo_check_time(struct lane *l, int64_t sent_ms, int64_t told_ms);
+int64_t mongo_boot_ms(void);
 int64_t mongo_now_ms(const struct store_mongo *s); /* the database's time */
 /* So many positions in a row, for this node's next records; the first of them. They are on their
  * way until the lane says that nothing is. */

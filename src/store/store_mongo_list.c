@@ -346,6 +346,8 @@ static bool take_node(void *context, const bson_t *b)
     n->info = get_text(b, r->arena, "info");
     n->seen_at_ms = get_int(b, "seen_at");
     n->folded_pos = (uint64_t)get_int(b, "folded_position");
+    n->sent_pos = (uint64_t)get_int(b, "sent_position");
+    n->looked_at_ms = get_int(b, "looked_at");
     return true;
 }
 

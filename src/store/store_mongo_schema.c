@@ -200,10 +200,24 @@ static enum err make_indexes(struct lane *l, char *message)
 
 /* --- the format --- */
 
+struct format {
+    int64_t number, indexes; /* indexes: how many of them were once seen to be right */
+};
+
 static bool take_format(void *context, const bson_t *b)
 {
-    *(int64_t *)context = get_int(b, "format");
+    struct format *f = context;
+    f->number = get_int(b, "format");
+    f->indexes = get_int(b, "indexes");
     return false;
+}
+
+/* So that not every brief process looks at each of them. Where it can't be said, they do. */
+static void note_indexes(struct lane *l, const bson_t *selector)
+{
+    bson_t *update = BCON_NEW("$set", "{", "indexes", BCON_INT64((int64_t)INDEX_COUNT), "}");
+    (void)mongoc_collection_update_one(l->collections[C_META], selector, update, NULL, NULL, NULL);
+    bson_destroy(update);
 }
 
 enum err mongo_check_schema(struct lane *l, char *message)
@@ -211,26 +225,28 @@ enum err mongo_check_schema(struct lane *l, char *message)
     bson_t *filter = BCON_NEW("_id", BCON_UTF8("store.format"));
     bson_t *doc =
         BCON_NEW("_id", BCON_UTF8("store.format"), "format", BCON_INT64(STORE_MONGO_FORMAT));
-    int64_t format = 0;
+    struct format format = {0, 0};
     bson_error_t error;
     enum err err = mongo_find(l, &(struct find){C_META, filter, NULL, take_format, &format});
-    if (err == ERR_NONE && format == 0 &&
+    if (err == ERR_NONE && format.number == 0 &&
         !mongoc_collection_insert_one(l->collections[C_META], doc, NULL, NULL, &error) &&
         error.code != CODE_DUPLICATE)
         err = mongo_err(&error);
-    bson_destroy(filter);
     bson_destroy(doc);
     if (err != ERR_NONE) {
         (void)snprintf(message, STORE_MONGO_MESSAGE_BYTES,
                        "MongoDB: the database %s cannot be read or written", l->store->database);
-        return err;
-    }
-    if (format > STORE_MONGO_FORMAT) {
+    } else if (format.number > STORE_MONGO_FORMAT) {
         (void)snprintf(message, STORE_MONGO_MESSAGE_BYTES,
                        "the database %s has format %lld, which a newer version of swm wrote; this "
                        "one reads format %d",
-                       l->store->database, (long long)format, STORE_MONGO_FORMAT);
-        return ERR_NEWER;
+                       l->store->database, (long long)format.number, STORE_MONGO_FORMAT);
+        err = ERR_NEWER;
+    } else if (!l->store->is_brief || format.indexes != (int64_t)INDEX_COUNT) {
+        err = make_indexes(l, message);
+        if (err == ERR_NONE)
+            note_indexes(l, filter);
     }
-    return make_indexes(l, message);
+    bson_destroy(filter);
+    return err;
 }

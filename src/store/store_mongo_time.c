@@ -7,6 +7,7 @@
 #include <time.h>
 
 #define OFFSET_TRIES 5
+#define TIME_SLACK_MS 200 /* what is thought to be the database's time may be off by so much */
 
 static int64_t read_ms(clockid_t id)
 {
@@ -58,7 +59,7 @@ uint64_t mongo_settled_pos(struct store_mongo *s)
 {
     pthread_mutex_lock(&s->lock);
     uint64_t pos = take(s, 1);
-    for (int k = 0; k < LANES_MAX; k++)
+    for (int k = 0; k < s->lane_count; k++)
         if (s->lanes[k].oldest_pos <= pos)
             pos = s->lanes[k].oldest_pos - 1;
     pthread_mutex_unlock(&s->lock);
@@ -93,6 +94,21 @@ bool mongo_measure(struct lane *l)
         atomic_store(&l->store->offset_ms, offset_ms);
     }
     return best_trip_ms != INT64_MAX;
+}
+
+int64_t mongo_boot_ms(void)
+{
+    return read_ms(CLOCK_BOOTTIME);
+}
+
+/* Even the steady clock may have stood still, with all of the machine. */
+void mongo_check_time(struct lane *l, int64_t sent_ms, int64_t told_ms)
+{
+    int64_t offset_ms = atomic_load(&l->store->offset_ms), now_ms = mongo_boot_ms();
+    bool is_off = told_ms < sent_ms + offset_ms - TIME_SLACK_MS ||
+                  told_ms > now_ms + offset_ms + TIME_SLACK_MS;
+    if (told_ms != 0 && is_off)
+        (void)mongo_measure(l);
 }
 
 /* The caller has the lock. */

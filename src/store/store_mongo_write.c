@@ -371,18 +371,26 @@ static enum err put_node(struct lane *l, struct store_request *r)
 {
     const struct store_node node = r->nodes[0];
     uint64_t settled_pos = mongo_settled_pos(l->store);
+    int64_t sent_ms = mongo_boot_ms();
     bson_t update = BSON_INITIALIZER, set, now;
     bson_append_document_begin(&update, "$set", -1, &set);
     put_text(&set, "info", node.info);
     bson_append_int64(&set, "folded_position", -1, (int64_t)node.folded_pos);
+    bson_append_int64(&set, "sent_position", -1, (int64_t)node.sent_pos);
     bson_append_int64(&set, "settled_position", -1, (int64_t)settled_pos);
+    put_date(&set, "looked_at", node.looked_at_ms);
     bson_append_document_end(&update, &set);
     bson_append_document_begin(&update, "$currentDate", -1, &now);
     bson_append_bool(&now, "seen_at", -1, true); /* the server's own clock */
     bson_append_document_end(&update, &now);
     enum err err = upsert(l, C_NODES, node.id, &update);
     bson_destroy(&update);
-    return err == ERR_NONE ? mongo_nodes(l, r) : err;
+    if (err == ERR_NONE)
+        err = mongo_nodes(l, r);
+    for (uint32_t k = 0; k < r->node_count && err == ERR_NONE; k++)
+        if (slice_eq(r->nodes[k].id, node.id))
+            mongo_check_time(l, sent_ms, r->nodes[k].seen_at_ms);
+    return err;
 }
 
 static enum err drop_node(struct lane *l, struct store_request *r)

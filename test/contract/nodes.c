@@ -9,6 +9,8 @@ static struct store_request *beat(struct rig *t, const char *id, uint64_t folded
     r->nodes = arena_alloc(&t->arena, sizeof(*r->nodes));
     r->nodes[0] = (struct store_node){
         .id = slice_of(id), .info = rig_text(t, "{\"of\":\"%s\"}", id), .folded_pos = folded_pos};
+    r->nodes[0].sent_pos = folded_pos + 1;
+    r->nodes[0].looked_at_ms = 4000 + (int64_t)folded_pos;
     r->node_count = 1;
     r->at_ms = 5000;
     CHECK(rig_do(t, r) == ERR_NONE);
@@ -35,6 +37,7 @@ CONTRACT(CLUSTER, each_beat_tells_of_all_nodes)
     CHECK(r->nodes[1].seen_at_ms > 0 && r->nodes[0].seen_at_ms >= r->nodes[1].seen_at_ms);
     r = beat(t, "n2", 9);
     CHECK(r->node_count == 2 && r->nodes[1].folded_pos == 9);
+    CHECK(r->nodes[1].sent_pos == 10 && r->nodes[1].looked_at_ms == 4009);
 }
 
 CONTRACT(CLUSTER, what_is_committed_after_a_beat_comes_after_the_position_it_told)

@@ -62,6 +62,15 @@ class Proxy:
         for link in list(self.links):
             link.abort()
 
+    def forget(self):
+        """What is open now is dead and nobody is told; new connections pass. So does a router that
+        has kept no trace of a connection which was idle for long."""
+        _run(self._forget())
+
+    async def _forget(self):
+        for link in self.links:
+            link.is_forgotten = True
+
     def lose_reply(self, mark, times=1):
         """HTTP: of the next requests with these bytes, the target's reply is not passed on."""
         return self._add(Rule(mark, None, times))
@@ -123,7 +132,7 @@ class Link:
     def __init__(self, proxy, reader, writer):
         self.proxy, self.reader, self.writer = proxy, reader, writer
         self.far_reader = self.far_writer = None
-        self.loses_reply = False
+        self.loses_reply = self.is_forgotten = False
 
     def abort(self):
         for writer in (self.writer, self.far_writer):
@@ -132,6 +141,8 @@ class Link:
 
     async def run(self):
         await self.proxy.passage()
+        if self.writer.transport.is_closing():
+            return  # cut while it was held
         self.far_reader, self.far_writer = await asyncio.open_connection(
             "127.0.0.1", self.proxy.target_port)
         halves = [asyncio.create_task(self.carry_requests() if self.proxy.is_http else
@@ -153,6 +164,8 @@ class Link:
         kept = b""
         while chunk := await reader.read(CHUNK_BYTES):
             await self.proxy.passage()
+            if self.is_forgotten:
+                continue
             if is_reply and self.loses_reply:
                 self.abort()
                 return

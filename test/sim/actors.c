@@ -180,6 +180,16 @@ static void finish(struct sim *s, struct sim_send *d)
         s->messages[d->message - 1].is_here = false; /* the worker deletes it */
 }
 
+static void note_heard(struct sim *s, const struct sim_copy *copy)
+{
+    struct token t;
+    const struct token_keys *keys = flow_token_keys(copy->node->flow);
+    bool is_token = token_decode(&s->arena, keys, copy->send->e.token, &t);
+    assert(is_token);
+    s->heard[s->heard_count++ % SIM_HEARD_MAX] =
+        (struct sim_heard){t.instance, t.task, t.generation, t.attempt, copy->at_ms};
+}
+
 static void answered(void *context, const struct flow_answer *a)
 {
     const struct sim_copy *copy = context;
@@ -199,6 +209,8 @@ static void answered(void *context, const struct flow_answer *a)
             SLICE_ARG(a->instance), SLICE_ARG(d->e.task), n->name,
             vocab_name(VOCAB_VERDICT, (int)a->verdict), SLICE_ARG(a->reason));
     check_answer(s, d, a);
+    if (d->e.kind == EVENT_HEARTBEAT && a->verdict == VERDICT_APPLIED)
+        note_heard(s, copy);
     if (!d->is_done)
         finish(s, d);
     if (d->is_start && a->instance.len > 0)
@@ -223,7 +235,7 @@ static void transmit(struct sim *s, struct sim_send *d)
     if (n == NULL)
         return;
     struct sim_copy *copy = arena_alloc(&s->arena, sizeof *copy);
-    *copy = (struct sim_copy){d, n, n->life};
+    *copy = (struct sim_copy){d, n, n->life, s->now_ms + n->skew_ms};
     if (!nodes_is_frozen(n))
         flow_arrive(n->flow, &d->e, answered, copy);
     else if (n->backlog_count < SIM_BACKLOG_MAX)

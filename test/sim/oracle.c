@@ -122,6 +122,28 @@ static void check_failed(struct walk *w, uint32_t task)
         BROKEN(w, "failed with attempts left", t->name);
 }
 
+/* Silence is over an attempt's limit only from the last sign that any node has heard. */
+static void check_silence(struct walk *w, uint32_t task)
+{
+    const struct sim *s = w->s;
+    const struct task *t = &w->t->tasks[task];
+    const struct oracle_task *o = &w->tasks[task];
+    for (unsigned k = 0; k < s->heard_count && k < SIM_HEARD_MAX; k++) {
+        const struct sim_heard *h = &s->heard[k];
+        bool is_this = h->generation == o->generation && h->attempt == o->attempt &&
+                       slice_eq(h->instance, w->instance) && slice_eq(h->task, t->id);
+        if (is_this && w->at_ms < h->at_ms + t->timeout.heartbeat_ms)
+            BROKEN(w, "timed out although it was heard", t->name);
+    }
+}
+
+static void set_task_error(struct walk *w, uint32_t task, struct slice error)
+{
+    w->tasks[task].error = error;
+    if (slice_eq_text(error, "Timeout.heartbeat"))
+        check_silence(w, task);
+}
+
 static void set_task_status(struct walk *w, uint32_t task, struct slice status)
 {
     struct oracle_task *t = &w->tasks[task];
@@ -213,7 +235,7 @@ static void take_change(struct walk *w, yyjson_val *change)
     else if (task >= 0 && slice_eq_text(field, "status"))
         set_task_status(w, (uint32_t)task, json_text(to));
     else if (task >= 0 && slice_eq_text(field, "error"))
-        w->tasks[task].error = json_text(to);
+        set_task_error(w, (uint32_t)task, json_text(to));
     else if (task >= 0 && json_int(to, &number))
         set_number(w, (uint32_t)task, field, number);
 }

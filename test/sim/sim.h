@@ -27,6 +27,7 @@
 #define SIM_UNSENT_MAX 1024
 #define SIM_BACKLOG_MAX 512
 #define SIM_INSTANCES_MAX 256
+#define SIM_HEARD_MAX 1024
 #define SIM_TEMPLATES 3
 #define SIM_VERSIONS_MAX 3
 
@@ -55,6 +56,13 @@ struct sim_copy {
     struct sim_send *send;
     struct sim_node *node;
     uint64_t life; /* of the engine that has it */
+    int64_t at_ms; /* by its clock; not later than it took the event */
+};
+
+/* A heartbeat that was answered well, recorded or not. Texts live in the simulation's arena. */
+struct sim_heard {
+    struct slice instance, task;
+    int64_t generation, attempt, at_ms;
 };
 
 struct sim_held { /* a request the store has */
@@ -142,7 +150,9 @@ struct sim {
     unsigned message_count, first_message; /* all before that one are gone */
     struct sim_template templates[SIM_TEMPLATES];
     struct sim_send sends[SIM_SENDS_MAX];
-    unsigned send_count, first_send; /* all before that one are done */
+    unsigned send_count, first_send;       /* all before that one are done */
+    struct sim_heard heard[SIM_HEARD_MAX]; /* the newest */
+    unsigned heard_count;
     unsigned starts_left, operations_left;
     int64_t next_poll_ms, next_inbox_ms, next_start_ms, next_operation_ms, calm_end_ms;
     unsigned long calm_round; /* from this round on nothing fails any more */

@@ -45,8 +45,10 @@ static void work(struct sim *s, const struct answer *a)
         return; /* dies */
     if (mood < 35) {
         answer_with(s, a, EVENT_STARTED, (int64_t)sim_random(s, 20));
-        answer_with(s, a, EVENT_HEARTBEAT, takes_ms / 3);
-        answer_with(s, a, EVENT_HEARTBEAT, takes_ms / 2);
+        for (unsigned k = 1; k < 4; k++)
+            answer_with(s, a, EVENT_HEARTBEAT, takes_ms * k / 4);
+        if (mood < 12)
+            return; /* dies, having said that it lives */
     }
     if (mood < 50)
         answer_with(s, a, EVENT_FAILED, takes_ms);

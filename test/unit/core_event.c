@@ -68,9 +68,15 @@ TEST(an_unknown_event_is_answered_with_the_nearest_name)
 
 TEST(events_of_the_engine_itself_cannot_be_sent)
 {
-    CHECK(decode("{\"event\":\"Wake\",\"instance\":\"I\"}") == ERR_INVALID && says("outside"));
-    CHECK(decode("{\"event\":\"MessageDeleted\",\"instance\":\"I\"}") == ERR_INVALID);
+    CHECK(decode("{\"event\":\"MessageDeleted\",\"instance\":\"I\"}") == ERR_INVALID &&
+          says("outside"));
     CHECK(decode("{\"event\":\"TemplateApplied\",\"instance\":\"I\"}") == ERR_INVALID);
+}
+
+TEST(a_reminder_is_an_event)
+{
+    CHECK(decode("{\"event\":\"Wake\",\"instance\":\"I\"}") == ERR_NONE);
+    CHECK(decode("{\"event\":\"Wake\"}") == ERR_INVALID && says("instance"));
 }
 
 TEST(members_of_the_wrong_type_are_named)

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "base/arena.h"
+#include "base/text.h"
 #include "core/token.h"
 
 #include <string.h>
@@ -81,4 +82,51 @@ TEST(the_idempotency_key_is_the_same_for_all_attempts_of_a_generation)
     b.generation++;
     CHECK(!slice_eq(one, token_effect_id(&arena, &b, SLICE("run"))));
     CHECK(!slice_eq(one, token_effect_id(&arena, &a, SLICE("catch"))));
+}
+
+/* Links */
+
+static struct slice linked(const struct token_keys *by)
+{
+    (void)made();
+    struct share s = {SLICE("0123456789abcdefghjk"), 1764000000000};
+    return share_encode(&arena, by, &s);
+}
+
+TEST(a_link_names_its_instance_and_its_end)
+{
+    struct share got;
+    CHECK(share_decode(&arena, &keys, linked(&keys), &got));
+    CHECK(slice_eq_text(got.instance, "0123456789abcdefghjk"));
+    CHECK(got.expires_at_ms == 1764000000000);
+    CHECK(share_decode(&arena, &keys, linked(&old_keys), &got));
+    CHECK(!share_decode(&arena, &keys, linked(&other_keys), &got));
+}
+
+TEST(no_altered_byte_of_a_link_is_accepted)
+{
+    struct slice text = linked(&keys);
+    struct share got;
+    char *copy = slice_text(&arena, text);
+    for (size_t k = 0; k < text.len; k++) {
+        char was = copy[k];
+        copy[k] = was == 'A' ? 'B' : 'A';
+        CHECK(!share_decode(&arena, &keys, (struct slice){copy, text.len}, &got));
+        copy[k] = was;
+        CHECK(!share_decode(&arena, &keys, (struct slice){copy, k}, &got));
+    }
+}
+
+TEST(a_link_is_no_token_and_a_token_is_no_link)
+{
+    struct slice link = linked(&keys), prefix = SLICE(SHARE_PREFIX);
+    struct token t = {SLICE("0123456789abcdefghjk"), SLICE("1764000000000"), 0, 1, 1}, got;
+    struct share share;
+    CHECK(!token_decode(&arena, &keys, link, &got));
+    link = (struct slice){link.at + prefix.len, link.len - prefix.len};
+    CHECK(!token_decode(&arena, &keys, link, &got));
+    struct text text = text_new(&arena, 4096);
+    text_put(&text, prefix);
+    text_put(&text, token_encode(&arena, &keys, &t));
+    CHECK(!share_decode(&arena, &keys, text_slice(&text), &share));
 }

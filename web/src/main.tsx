@@ -10,19 +10,32 @@ import './style/inbox.css';
 import './style/queues.css';
 import './style/overview.css';
 import './style/instances.css';
+import './style/graph.css';
+import './style/instance.css';
 import { followFeed } from './api/feed';
 import { learnMe } from './api/me';
+import { isByLink, shared } from './api/share';
 import { followAddress } from './route';
 import { Shell } from './shell';
 import { followKeys } from './shortcuts';
 import { store } from './store';
 import { readTheme } from './theme';
 
+/** Whoever had a link and goes elsewhere begins anew, as whoever he is without it. */
+function leaveLink(event: HashChangeEvent): void {
+  const link = (url: string): string => new URL(url).hash.split('?')[0] ?? '';
+  if (link(event.oldURL) !== link(event.newURL)) location.reload();
+}
+
 readTheme();
 followAddress();
-followKeys();
-learnMe();
-followFeed();
+if (isByLink) {
+  window.addEventListener('hashchange', leaveLink);
+} else {
+  followKeys();
+  learnMe();
+}
+if (shared !== null || !isByLink) followFeed();
 setInterval(() => {
   if (!document.hidden) store.now.value = Date.now();
 }, 1000);

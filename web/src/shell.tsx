@@ -9,6 +9,7 @@ import { Login } from './ui/login';
 import { ToastHost } from './ui/toast';
 import { Failure, Loading, Empty } from './ui/state';
 import { Page } from './ui/page';
+import { isByLink } from './api/share';
 import { href } from './route';
 import { store, type Theme } from './store';
 import { setTheme } from './theme';
@@ -159,8 +160,8 @@ export function Shell() {
         e.preventDefault();
         document.getElementById('main')?.focus();
       }}>Skip to the content</a>
-      <div class="shell">
-        <Navigation />
+      <div class={`shell ${isByLink ? 'shell-alone' : ''}`}>
+        {!isByLink && <Navigation />}
         <Outlet />
       </div>
       <DialogHost />

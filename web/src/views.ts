@@ -21,6 +21,7 @@ export const views: View[] = [
   { path: 'instances', title: 'Instances', load: () => import('./views/instances'),
     nav: { icon: 'instances', isInBar: true } },
   { path: 'instances/:id', title: 'Instance', load: () => import('./views/instance') },
+  { path: 'shared/:token', title: 'Shared instance', load: () => import('./views/shared') },
   { path: 'inbox', title: 'Inbox', load: () => import('./views/inbox'),
     nav: { icon: 'inbox', isInBar: true } },
   { path: 'templates', title: 'Templates', load: () => import('./views/templates'),

@@ -3,6 +3,7 @@
 import { anotherKey, currentKey } from './key';
 import { parse } from './json';
 import { actor } from './actor';
+import { shared } from './share';
 
 /** The server said no, or could not be reached (status 0). `body` is what it answered. */
 export class Refusal extends Error {
@@ -48,7 +49,7 @@ export async function ask(path: string, init: RequestInit = {}): Promise<Respons
       if (init.signal?.aborted) throw e;
       throw new Refusal('The server cannot be reached.', 0);
     }
-    if (response.status !== 401) return response;
+    if (response.status !== 401 || shared !== null) return response;
     await anotherKey(key);
   }
 }

@@ -3,8 +3,9 @@
 // after the last event that came.
 import { batch } from '@preact/signals';
 import { store } from '../store';
-import { ask } from './client';
+import { ask, withQuery } from './client';
 import { parse } from './json';
+import { shared } from './share';
 import type { EventRecord } from './types';
 
 const RETRY_MS_MIN = 1000;
@@ -65,7 +66,8 @@ function take(message: Message): void {
 async function read(signal: AbortSignal): Promise<void> {
   const headers: Record<string, string> = { Accept: 'text/event-stream' };
   if (last !== undefined) headers['Last-Event-ID'] = last;
-  const response = await ask('v1/events', { headers, signal });
+  const path = withQuery('v1/events', { instance: shared?.instance });
+  const response = await ask(path, { headers, signal });
   if (!response.ok || response.body === null) return;
   store.link.value = 'live';
   retryMs = RETRY_MS_MIN;

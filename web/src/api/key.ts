@@ -1,11 +1,12 @@
 // The access key, where the server asks for one. This tab keeps it until it is closed or logged
 // out; it goes into the header of each request and nowhere else.
 import { store } from '../store';
+import { shared } from './share';
 
 const PLACE = 'swm-key';
 let given: (() => void)[] = []; // requests that wait for a key
 
-export const currentKey = (): string | null => sessionStorage.getItem(PLACE);
+export const currentKey = (): string | null => shared?.token ?? sessionStorage.getItem(PLACE);
 
 /** Resolves when there is another key than `refused`; the shell asks for it. */
 export function anotherKey(refused: string | null): Promise<void> {

@@ -48,8 +48,9 @@ export type Action = {
   body?: ComponentChildren;
   /** The command that does the same, from what the form holds. */
   cli?: (form: FormData) => string;
-  /** Does it. What it returns is said; what it throws is shown, and the dialog stays. */
-  send: (form: FormData) => Promise<string>;
+  /** Does it. What it returns is said, or drawn in the dialog; what it throws is shown, and the
+   * dialog stays. */
+  send: (form: FormData) => Promise<string | (() => ComponentChildren)>;
 };
 
 export function openAction(action: Action): void {
@@ -82,8 +83,12 @@ function ActionForm({ action }: { action: Action }) {
     error.value = '';
     try {
       const words = await action.send(new FormData(form.current));
-      closeDialog();
-      say(words);
+      if (typeof words === 'string') {
+        closeDialog();
+        say(words);
+      } else {
+        openDialog(words);
+      }
     } catch (e) {
       error.value = (e as Error).message;
     }

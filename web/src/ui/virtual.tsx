@@ -14,12 +14,14 @@ type Props<T> = {
   draw: (row: T, index: number) => ComponentChildren;
   /** Called when the end of what is loaded comes near. */
   onEnd?: () => void;
+  /** Called with what is drawn now: from the index `first` up to, without, `last`. */
+  onLook?: (first: number, last: number) => void;
   label: string;
   head?: ComponentChildren;
 };
 
 export function VirtualRows<T>(props: Props<T>) {
-  const { rows, total, rowHeight, keyOf, draw, onEnd, label, head } = props;
+  const { rows, total, rowHeight, keyOf, draw, onEnd, onLook, label, head } = props;
   const box = useRef<HTMLDivElement>(null);
   const seen = useSignal({ top: 0, height: 800 });
   useLayoutEffect(() => {
@@ -40,6 +42,7 @@ export function VirtualRows<T>(props: Props<T>) {
   useLayoutEffect(() => {
     if (last >= rows.length - BEYOND) onEnd?.();
   }, [last, rows.length, onEnd]);
+  useLayoutEffect(() => onLook?.(first, last), [first, last, rows.length]);
   const shown = rows.slice(first, last);
   const height = `${rowHeight}px`;
   return (
