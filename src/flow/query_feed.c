@@ -78,13 +78,15 @@ static bool may_be_asked(const struct flow_query *q, const struct store_record *
 {
     return query_is_any(&q->verdict, s->verdict) && query_is_any(&q->event, s->event) &&
            s->at_ms >= q->since_ms && (q->until_ms == 0 || s->at_ms < q->until_ms) &&
-           (q->id.len == 0 || slice_eq(q->id, s->instance) || is_sys(s->instance));
+           (q->id.len == 0 || slice_eq(q->id, s->instance) ||
+            (q->acts_only && is_sys(s->instance)));
 }
 
 static bool is_asked(const struct flow_query *q, const struct store_record *s,
                      const struct record *r)
 {
-    bool is_its = q->id.len == 0 || slice_eq(q->id, s->instance) || slice_eq(q->id, r->instance);
+    bool is_its = q->id.len == 0 || slice_eq(q->id, s->instance) ||
+                  (q->acts_only && slice_eq(q->id, r->instance));
     return is_its && query_is_asked(q, r) && query_is_any(&q->source, r->source) &&
            is_by(q->actor, r->actor);
 }

@@ -4,6 +4,10 @@ import './style/tokens.css';
 import './style/base.css';
 import './style/shell.css';
 import './style/parts.css';
+import './style/feed.css';
+import './style/form.css';
+import './style/inbox.css';
+import './style/queues.css';
 import './style/overview.css';
 import './style/instances.css';
 import './style/form.css';
@@ -11,9 +15,11 @@ import './style/template.css';
 import './style/graph.css';
 import './style/instance.css';
 import { followFeed } from './api/feed';
+import { learnMe } from './api/me';
 import { isByLink, shared } from './api/share';
 import { followAddress } from './route';
 import { Shell } from './shell';
+import { followKeys } from './shortcuts';
 import { store } from './store';
 import { readTheme } from './theme';
 
@@ -25,7 +31,12 @@ function leaveLink(event: HashChangeEvent): void {
 
 readTheme();
 followAddress();
-if (isByLink) window.addEventListener('hashchange', leaveLink);
+if (isByLink) {
+  window.addEventListener('hashchange', leaveLink);
+} else {
+  followKeys();
+  learnMe();
+}
 if (shared !== null || !isByLink) followFeed();
 setInterval(() => {
   if (!document.hidden) store.now.value = Date.now();

@@ -52,7 +52,7 @@ function ThemeButton() {
 }
 
 function LeaveButton() {
-  if (currentKey() === null) return null;
+  if (store.me.value === null || currentKey() === null) return null;
   return (
     <button type="button" class="icon-button" title="Log out" aria-label="Log out"
       onClick={forgetKey}><Icon name="leave" /></button>

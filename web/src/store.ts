@@ -2,6 +2,8 @@
 // but what a reader has just typed, opened or hovered over.
 import { signal, type Signal } from '@preact/signals';
 import type { ComponentChild } from 'preact';
+import { actor } from './api/actor';
+import type { Me } from './api/types';
 import { readRoute, type Route } from './route';
 
 export type Link = 'connecting' | 'live' | 'lost';
@@ -17,6 +19,10 @@ export type Store = {
   dialog: Signal<(() => ComponentChild) | null>;
   toast: Signal<Toast | null>;
   theme: Signal<Theme>;
+  /** Who the reader is to the server; null: it has not said yet. */
+  me: Signal<Me | null>;
+  /** The name that the reader gave himself, as it goes with what he does. */
+  name: Signal<string>;
   /** The navigation of a narrow window is unfolded. */
   menu: Signal<boolean>;
   /** The time, by the second: what is told as "3 min ago" looks at it. */
@@ -30,6 +36,8 @@ export const store: Store = {
   dialog: signal<(() => ComponentChild) | null>(null),
   toast: signal<Toast | null>(null),
   theme: signal<Theme>('system'),
+  me: signal<Me | null>(null),
+  name: signal(actor()),
   menu: signal(false),
   now: signal(Date.now()),
 };

@@ -40,6 +40,7 @@ export const views: View[] = [
     nav: { icon: 'audit', isInBar: false } },
   { path: 'about', title: 'About', load: () => import('./views/about'),
     nav: { icon: 'about', isInBar: false } },
+  { path: 'keys', title: 'Access keys', load: () => import('./views/keys') },
 ];
 
 function match(pattern: string, path: string[]): Record<string, string> | null {

@@ -2,7 +2,7 @@
 const PLACE = 'swm-actor';
 const BYTES_MAX = 128;
 
-export const actor = (): string => localStorage.getItem(PLACE) ?? '';
+export const actor = (): string => globalThis.localStorage?.getItem(PLACE) ?? '';
 
 /** False: it is too long, or has characters that a header cannot carry. */
 export function setActor(name: string): boolean {

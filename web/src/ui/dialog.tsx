@@ -18,14 +18,19 @@ export function closeDialog(): void {
 export function DialogHost() {
   const draw = store.dialog.value;
   const dialog = useRef<HTMLDialogElement>(null);
+  const shown = useRef(draw);
   useEffect(() => {
     const element = dialog.current;
     if (element === null) return;
+    if (draw !== null) shown.current = draw;
     if (draw !== null && !element.open) element.showModal();
     if (draw === null && element.open) element.close();
   }, [draw]);
   return (
-    <dialog ref={dialog} class="dialog" aria-labelledby="dialog-title" onClose={closeDialog}>
+    <dialog ref={dialog} class="dialog" aria-labelledby="dialog-title"
+      onClose={() => { // it is told late: another may be asked for by then
+        if (store.dialog.peek() === shown.current) closeDialog();
+      }}>
       {draw?.()}
     </dialog>
   );
