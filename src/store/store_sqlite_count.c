@@ -38,11 +38,11 @@ static void add_count(struct store_request *r, const struct query *q, void **ite
     }
 }
 
-/* Templates and statuses are counted already. */
+/* Templates, versions and statuses are counted already. */
 static bool is_counted(const struct store_filter *f)
 {
     return f->stage.count == 0 && f->business_status.count == 0 && f->key.at == NULL &&
-           f->key_prefix.at == NULL && f->version == 0 && f->since_ms == 0 && f->until_ms == 0 &&
+           f->key_prefix.at == NULL && f->since_ms == 0 && f->until_ms == 0 &&
            f->started_since_ms == 0 && f->started_until_ms == 0 && f->not_queue.at == NULL;
 }
 
@@ -54,10 +54,14 @@ static enum err sum_counts(struct lane *l, struct store_request *r)
     text_put_c(&t, "SELECT status, sum(count) FROM counts WHERE 1");
     put_list(&t, "template", &r->filter.template);
     put_list(&t, "status", &r->filter.status);
+    text_put_c(&t, r->filter.version != 0 ? " AND version = ?" : "");
     text_put_c(&t, " GROUP BY status ORDER BY status");
     struct query q = query_of_text(l, text_c(&t));
     bind_list(&q, &r->filter.template);
     bind_list(&q, &r->filter.status);
+    if (r->filter.version != 0) {
+        query_int(&q, r->filter.version);
+    }
     while (query_next(&q)) {
         add_count(r, &q, &items);
     }

@@ -142,6 +142,12 @@ CONTRACT(ALL, what_matches_a_filter_is_counted_by_status)
     r->filter.template = (struct store_any){food, 2};
     CHECK(rig_do(t, r) == ERR_NONE);
     CHECK(count_of(r, "FAILED")->count == 1 && count_of(r, "CANCELLED")->count == 1);
+    r->filter.version = 4;
+    CHECK(rig_do(t, r) == ERR_NONE);
+    CHECK(r->count_count == 0);
+    r->filter.version = 3;
+    CHECK(rig_do(t, r) == ERR_NONE);
+    CHECK(count_of(r, "FAILED")->count == 1);
     r->filter.key_prefix = SLICE("ORDER");
     CHECK(rig_do(t, r) == ERR_NONE);
     CHECK(r->count_count == 2 && count_of(r, "RUNNING")->count == 1);

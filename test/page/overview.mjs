@@ -1,6 +1,6 @@
 // The overview: what runs now, how it went, what somebody should look at; live.
-import { apply, check, complete, fail, finish, HOSTILE, must, mustBeAccessible, mustFit, openBrowser, shot,
-  startServer, until, visit } from './_page.mjs';
+import { apply, check, complete, fail, finish, HOSTILE, must, mustBeAccessible, mustFit,
+  openBrowser, shot, startServer, until, visit } from './_page.mjs';
 
 const ORDERS = `
 name: orders
@@ -8,7 +8,10 @@ key: \${ .input.id }
 stages:
   - name: prepare
     tasks:
-      - {name: cook, queue: cook_queue, business_status: COOKED, retry: {max_attempts: 2, delay: 10ms}}
+      - name: cook
+        queue: cook_queue
+        business_status: COOKED
+        retry: {max_attempts: 2, delay: 10ms}
   - name: deliver
     tasks:
       - {name: hand_over, human: {assignee: courier, due: 1s}}
@@ -20,6 +23,8 @@ stages:
     tasks:
       - {name: try_it, queue: try_queue, retry: {max_attempts: 50, delay: 5ms, backoff: 1}}
 `;
+
+const DAY = /The last day: 5 started, 0 completed, 1 failed/;
 
 const server = await startServer();
 const browser = await openBrowser(server);
@@ -72,7 +77,8 @@ await check('what failed is told with its reason', async () => {
 await check('what is overdue and what is tried again and again is told too', async () => {
   await item('O-1').getByText('hand_over is overdue; it waits for courier').waitFor();
   await start('stubborn', 'S-1', {});
-  for (let n = 0; n < 5; n++) await fail(server, await take('try_queue', 'S-1'), 'Busy', 'try later');
+  for (let n = 0; n < 5; n++)
+    await fail(server, await take('try_queue', 'S-1'), 'Busy', 'try later');
   await item('S-1').getByText('try_it failed 5 of 50 times and is tried again: Busy').waitFor();
   const counts = await page.locator('.attention-counts').innerText();
   must(/1 failed/.test(counts) && /1 overdue/.test(counts) && /1 retrying/.test(counts), counts);
@@ -93,7 +99,7 @@ await check('what began and ended is drawn and told', async () => {
   await page.keyboard.press('ArrowLeft');
   await page.locator('.chart-tip').getByText('completed').waitFor();
   await page.getByRole('tab', { name: 'Day' }).click();
-  await page.getByRole('group', { name: /The last day: 5 started, 0 completed, 1 failed/ }).waitFor();
+  await page.getByRole('group', { name: DAY }).waitFor();
   must(/window=1d/.test(page.url()), 'the address says which');
   await page.reload();
   await page.getByRole('tab', { name: 'Day', selected: true }).waitFor();
@@ -102,7 +108,8 @@ await check('what began and ended is drawn and told', async () => {
 await check('templates and queues have their numbers', async () => {
   const orders = page.getByRole('row').filter({ hasText: 'orders' });
   await orders.getByRole('link', { name: '1' }).click();
-  await until('those that failed are listed', () => /template=orders&status=FAILED/.test(page.url()));
+  await until('those that failed are listed', () =>
+    /template=orders&status=FAILED/.test(page.url()));
   await page.goBack();
   const queue = page.getByRole('row').filter({ hasText: 'cook_queue' });
   await queue.waitFor();
@@ -124,7 +131,7 @@ await check('after a restart all is the same', async () => {
   await page.reload();
   await until('the numbers are there', async () => await tile('RUNNING').textContent() === '4');
   await item(HOSTILE).waitFor();
-  await page.getByRole('group', { name: /The last day: 5 started, 0 completed, 1 failed/ }).waitFor();
+  await page.getByRole('group', { name: DAY }).waitFor();
   complaints.splice(0, complaints.length,
     ...complaints.filter((c) => !/ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY/.test(c)));
 });

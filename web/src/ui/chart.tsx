@@ -135,7 +135,8 @@ export function Chart(props: Props) {
       <svg width={width.value} height={HEIGHT} aria-hidden="true">
         {ticks.map((n) => (
           <g key={n}>
-            <line class="chart-grid" x1={PAD.left} x2={width.value - PAD.right} y1={y(n)} y2={y(n)} />
+            <line class="chart-grid" x1={PAD.left} x2={width.value - PAD.right}
+              y1={y(n)} y2={y(n)} />
             <text class="chart-text" x={PAD.left - 8} y={y(n) + 4} text-anchor="end">
               {n >= 10000 ? `${n / 1000}k` : n}</text>
           </g>

@@ -1,5 +1,5 @@
-// Acting on many instances: events in arrays, each with an id of its own, so that what is sent twice
-// counts once; what became of each is counted.
+// Acting on many instances: events in arrays, each with an id of its own, so that what is sent
+// twice counts once; what became of each is counted.
 import { get, instancePath, post, Refusal, withQuery, type Query } from '../api/client';
 import type { InstanceStatus, Summary, Verdict } from '../api/types';
 
@@ -19,17 +19,20 @@ export const SUITS: Record<Deed, InstanceStatus[]> = { pause: ['RUNNING'], resum
 
 export type Chosen = { kind: 'some'; instances: Summary[] } | { kind: 'all'; query: Query };
 
-export type Told = { instance: string; key: string | null; verdict: Verdict | 'failed'; reason: string };
+export type Told = { instance: string; key: string | null; verdict: Verdict | 'failed';
+  reason: string };
 export type Progress = {
   looked: number; sent: number; counts: Partial<Record<Verdict | 'failed' | 'passed', number>>;
   told: Told[]; isDone: boolean; error: string;
 };
 
-export const BEGIN: Progress = { looked: 0, sent: 0, counts: {}, told: [], isDone: false, error: '' };
+export const BEGIN: Progress = { looked: 0, sent: 0, counts: {}, told: [], isDone: false,
+  error: '' };
 
 type Event = { event: string; event_id: string; instance: string; reason: string; task?: string;
   timers?: string };
-type Result = { verdict?: Verdict; reason?: string; instance?: string; error?: { message?: string } };
+type Result = { verdict?: Verdict; reason?: string; instance?: string;
+  error?: { message?: string } };
 type Task = { name: string; id?: string; status: string };
 type Shown = { stages: { name: string; tasks: Task[] }[] };
 
@@ -55,7 +58,8 @@ async function* pagesOf(chosen: Chosen): AsyncGenerator<Summary[]> {
     return;
   }
   for (let after: string | null = ''; after !== null;) {
-    const path: string = withQuery('v1/instances', { ...chosen.query, limit: EVENTS_AT_ONCE, after });
+    const query: Query = { ...chosen.query, limit: EVENTS_AT_ONCE, after };
+    const path: string = withQuery('v1/instances', query);
     const page: { instances: Summary[]; next?: string | null } = await patiently(() => get(path));
     after = page.next ?? null;
     yield page.instances;
@@ -88,8 +92,8 @@ function tell(p: Progress, s: Summary | undefined, result: Result): void {
   const verdict = result.verdict ?? 'failed';
   count(p, verdict);
   if (verdict === 'applied' || p.told.length >= TOLD_MAX) return;
-  p.told = [...p.told, { instance: s?.instance ?? result.instance ?? '', key: s?.key ?? null, verdict,
-    reason: result.reason ?? result.error?.message ?? '' }];
+  p.told = [...p.told, { instance: s?.instance ?? result.instance ?? '', key: s?.key ?? null,
+    verdict, reason: result.reason ?? result.error?.message ?? '' }];
 }
 
 async function sendPage(page: Summary[], order: Order, p: Progress): Promise<void> {

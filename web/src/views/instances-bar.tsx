@@ -63,8 +63,8 @@ function Values({ name, label, filter, known, put }: {
           onChange={() => put({ ...filter, [name]: toggleValue(filter[name], value) })} />
           <span dir="auto">{value}</span></label>
       ))}
-      <input type="text" aria-label={`Another ${label.toLowerCase()}`} placeholder="Another one, then Enter"
-        autocomplete="off" onKeyDown={(e) => {
+      <input type="text" aria-label={`Another ${label.toLowerCase()}`}
+        placeholder="Another one, then Enter" autocomplete="off" onKeyDown={(e) => {
           const value = e.currentTarget.value.trim();
           if (e.key !== 'Enter') return;
           e.preventDefault();
@@ -139,13 +139,13 @@ function Filters({ filter: given }: { filter: Filter }) {
           {(template?.versions ?? []).map((v) => <option key={v.version}>{v.version}</option>)}
         </select></label>
       <Values name="stage" label="Stage" {...shared} known={stages.map((s) => s.name)} />
-      <Values name="business_status" label="Business status" {...shared} known={[...new Set(words)]} />
+      <Values name="business_status" label="Business status" {...shared} known={words} />
       <Times label="Started" names={['started', 'started_since', 'started_until']} {...shared} />
       <Times label="Changed" names={['changed', 'since', 'until']} {...shared} />
       <div class="buttons">
         <button type="button" onClick={closeDialog}>Leave it</button>
-        <button type="button" onClick={() => put({ status: filter.value.status, key: filter.value.key })}>
-          Reset</button>
+        <button type="button" onClick={() =>
+          put({ status: filter.value.status, key: filter.value.key })}>Reset</button>
         <button type="submit" class="primary">Show</button>
       </div>
     </form>

@@ -20,9 +20,11 @@ const TITLES: Record<Deed, string> = { pause: 'Pause', resume: 'Resume', cancel:
   replay: 'Replay what failed of' };
 
 const EFFECTS: Record<Deed, string> = {
-  pause: 'They start nothing new until they are resumed. Tasks that are out go on, and their answers count.',
+  pause: 'They start nothing new until they are resumed. '
+    + 'Tasks that are out go on, and their answers count.',
   resume: 'They go on where they stand.',
-  cancel: 'They end now. What is out is not answered any more. A cancelled instance can only be replayed.',
+  cancel: 'They end now. What is out is not answered any more. '
+    + 'A cancelled instance can only be replayed.',
   replay: 'The task that failed, and what depends on it, runs again under a new generation.',
 };
 
@@ -59,8 +61,8 @@ function Effect({ deed, counted }: { deed: Deed; counted: Counted }) {
     <>
       <p class="bulk-count"><b>{many(suits, counted.more)}</b> will be {DONE[deed]}.</p>
       <p>{EFFECTS[deed]}</p>
-      {others.length > 0 && <p>Nothing happens to {others.map(([s, n]) => `${n.toLocaleString()} ${s}`)
-        .join(', ')}.</p>}
+      {others.length > 0 && <p>Nothing happens to {
+        others.map(([s, n]) => `${n.toLocaleString()} ${s}`).join(', ')}.</p>}
     </>
   );
 }
@@ -76,7 +78,8 @@ function Timers() {
 type Props = { deed: Deed; chosen: Chosen; filter: Filter };
 
 function Confirm({ deed, chosen, filter, begin }: Props & { begin: (form: FormData) => void }) {
-  const counted = useSignal<Counted | null>(chosen.kind === 'some' ? countSome(chosen.instances) : null);
+  const counted = useSignal<Counted | null>(
+    chosen.kind === 'some' ? countSome(chosen.instances) : null);
   const error = useSignal('');
   const reason = useSignal('');
   useEffect(() => {
@@ -124,7 +127,8 @@ function Told({ told }: { told: Told[] }) {
         <li key={k}>
           <a href={href(['instances', t.instance])} onClick={closeDialog} dir="auto">
             {t.key ?? t.instance}</a>
-          {t.verdict === 'failed' ? <span class="pill">failed</span> : <VerdictMark of={t.verdict} />}
+          {t.verdict === 'failed' ? <span class="pill">failed</span>
+            : <VerdictMark of={t.verdict} />}
           <span class="quiet" dir="auto">{t.reason}</span>
         </li>
       ))}
@@ -135,9 +139,11 @@ function Told({ told }: { told: Told[] }) {
 function inSum(deed: Deed, p: Progress): string {
   const { applied = 0, passed = 0, ...others } = p.counts;
   const no = Object.entries(others).map(([name, n]) => `${n.toLocaleString()} ${name}`);
-  const rest = passed > 0 ? [`${passed.toLocaleString()} passed over, their status does not suit`] : [];
+  const rest = passed > 0
+    ? [`${passed.toLocaleString()} passed over, their status does not suit`] : [];
   const unit = deed === 'replay' ? (applied === 1 ? 'task' : 'tasks') : '';
-  return [`${applied.toLocaleString()} ${unit} ${DONE[deed]}`.replace('  ', ' '), ...no, ...rest].join(' · ');
+  const done = [applied.toLocaleString(), unit, DONE[deed]].filter((w) => w !== '').join(' ');
+  return [done, ...no, ...rest].join(' · ');
 }
 
 function Work({ deed, chosen, order, of }: Props & { order: Order; of: number }) {

@@ -109,11 +109,13 @@ export function chipsOf(filter: Filter): Chip[] {
   const chips: Chip[] = [];
   for (const name of ['template', 'version', 'stage', 'business_status'] as const) {
     const values = splitValues(filter[name]);
-    if (values.length > 0) chips.push({ words: `${LABELS[name]} ${values.join(' or ')}`, names: [name] });
+    if (values.length > 0)
+      chips.push({ words: `${LABELS[name]} ${values.join(' or ')}`, names: [name] });
   }
-  if (filter.key)
-    chips.push({ words: `Key ${isPrefix(filter.key) ? 'begins with' : 'is'} ${typedKey(filter.key)}`,
-      names: ['key'] });
+  if (filter.key) {
+    const how = isPrefix(filter.key) ? 'begins with' : 'is';
+    chips.push({ words: `Key ${how} ${typedKey(filter.key)}`, names: ['key'] });
+  }
   return [...chips, ...timeChip('Started', ['started', 'started_since', 'started_until'], filter),
     ...timeChip('Changed', ['changed', 'since', 'until'], filter)];
 }

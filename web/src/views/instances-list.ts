@@ -1,6 +1,6 @@
-// The instances that match, page by page as the reader scrolls, kept true by the feed without moving
-// under him: what changes is changed in place, what matches no more stays until he asks anew, what
-// is new waits at the top.
+// The instances that match, page by page as the reader scrolls, kept true by the feed without
+// moving under him: what changes is changed in place, what matches no more stays until he asks
+// anew, what is new waits at the top.
 import { useEffect, useRef } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
 import { get, instancePath, withQuery, type Query, type Refusal } from '../api/client';
@@ -28,7 +28,8 @@ export type List = {
   error: Refusal | undefined;
 };
 
-const EMPTY: List = { rows: [], fresh: [], hasGap: false, isLoading: true, isEnd: false, error: undefined };
+const EMPTY: List = { rows: [], fresh: [], hasGap: false, isLoading: true, isEnd: false,
+  error: undefined };
 
 const isChanged = (a: Summary, b: Summary): boolean =>
   a.updated_at !== b.updated_at || a.status !== b.status;
@@ -128,7 +129,8 @@ class Loader {
 
   /** What matches no more is still shown as it is. */
   private async lookAfterGone(pages: number[]): Promise<void> {
-    const gone = this.list.rows.filter((r) => r.isGone && pages.includes(r.page)).slice(0, GONE_AT_ONCE);
+    const gone = this.list.rows.filter((r) => r.isGone && pages.includes(r.page))
+      .slice(0, GONE_AT_ONCE);
     const now = await Promise.all(gone.map((r) =>
       get<Summary>(instancePath(r.instance), this.stop.signal).catch(() => null)));
     const found = new Map(now.filter((s) => s !== null).map((s) => [s.instance, s]));

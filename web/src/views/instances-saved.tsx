@@ -108,13 +108,20 @@ export function SavedViews({ filter }: { filter: Filter }) {
   const here = [...saved.value, ...GIVEN].find((v) => isSame(v.filter, filter));
   return (
     <div class="menu" ref={box}>
-      <button type="button" aria-expanded={isOpen.value} onClick={() => { isOpen.value = !isOpen.value; }}>
+      <button type="button" aria-expanded={isOpen.value}
+        onClick={() => { isOpen.value = !isOpen.value; }}>
         <Icon name="star" /><span dir="auto">{here?.name ?? 'Views'}</span><Icon name="down" />
       </button>
       {isOpen.value && (
-        <div class="menu-box" onClick={(e) => (e.target as Element).closest('a') && (isOpen.value = false)}>
-          <ul>{GIVEN.map((v) => <li key={v.name} class="menu-row"><a href={viewHref(v.filter)}>{v.name}</a></li>)}</ul>
-          {saved.value.length > 0 && <ul>{saved.value.map((v) => <SavedRow key={v.name} view={v} />)}</ul>}
+        <div class="menu-box" onClick={(e) => {
+          if ((e.target as Element).closest('a')) isOpen.value = false;
+        }}>
+          <ul>{GIVEN.map((v) => (
+            <li key={v.name} class="menu-row"><a href={viewHref(v.filter)}>{v.name}</a></li>
+          ))}</ul>
+          {saved.value.length > 0 && (
+            <ul>{saved.value.map((v) => <SavedRow key={v.name} view={v} />)}</ul>
+          )}
           <button type="button" class="link-button menu-row" onClick={() => {
             isOpen.value = false;
             save(filter);

@@ -80,11 +80,13 @@ function Instances({ name, filter }: { name: string; filter: Filter }) {
       <div class="card card-plain instances" ref={box}>
         {list.fresh.length > 0 && (
           <button type="button" class="primary fresh" onClick={top}>
-            <Icon name="down" />{list.fresh.length.toLocaleString()}{list.hasGap ? '+' : ''} new</button>
+            <Icon name="down" />
+            {list.fresh.length.toLocaleString()}{list.hasGap ? '+' : ''} new</button>
         )}
         <Body list={list} more={more} picked={picked} filter={filter} anew={anew}
           total={counted?.count} />
-        <Deeds picked={picked} list={list} filter={filter} query={query.current} counted={counted} />
+        <Deeds picked={picked} list={list} filter={filter} query={query.current}
+          counted={counted} />
       </div>
     </Page>
   );
@@ -177,11 +179,14 @@ function lookOf(row: Row, isPicked: boolean): string {
 const stageBefore = (row: Row): string =>
   `${row.stage ?? ''}${row.stage && row.business_status ? ' · ' : ''}`;
 
-function Line({ row, picked, pick }: { row: Row; picked: Picked; pick: (isRange: boolean) => void }) {
+function Line({ row, picked, pick }: {
+  row: Row; picked: Picked; pick: (isRange: boolean) => void;
+}) {
   const isPicked = picked.all || picked.ids.has(row.instance);
   const name = row.key ?? row.instance;
   return (
-    <div class={lookOf(row, isPicked)} title={row.isGone ? 'It matches the filter no more' : undefined}>
+    <div class={lookOf(row, isPicked)}
+      title={row.isGone ? 'It matches the filter no more' : undefined}>
       <span role="cell" class="inst-pick"><label><input type="checkbox" checked={isPicked}
         aria-label={`Select ${name}`} onClick={(e) => pick(e.shiftKey)} /></label></span>
       <span role="cell" class="inst-key">
@@ -200,7 +205,8 @@ function Line({ row, picked, pick }: { row: Row; picked: Picked; pick: (isRange:
 }
 
 const DEEDS: { deed: Deed; words: string; icon: 'pause' | 'play' | 'replay' | 'stop' }[] = [
-  { deed: 'pause', words: 'Pause', icon: 'pause' }, { deed: 'resume', words: 'Resume', icon: 'play' },
+  { deed: 'pause', words: 'Pause', icon: 'pause' },
+  { deed: 'resume', words: 'Resume', icon: 'play' },
   { deed: 'replay', words: 'Replay failed', icon: 'replay' },
   { deed: 'cancel', words: 'Cancel', icon: 'stop' },
 ];
@@ -216,12 +222,13 @@ function Deeds({ picked, list, filter, query, counted }: DeedsProps) {
     : rows.some((r) => r.status === status));
   const chosen: Chosen = all ? { kind: 'all', query } : { kind: 'some', instances: rows };
   const number = all ? counted?.count ?? 0 : ids.size;
-  const canHaveMore = !all && ids.size === list.rows.length && (!list.isEnd || ids.size > 1);
+  const canHaveMore = !all && ids.size === list.rows.length && !list.isEnd;
   return (
     <div class="deeds" role="region" aria-label="Act on what is selected">
-      <b class="figures">{all ? 'All ' : ''}{number.toLocaleString()}{all && counted?.more ? '+' : ''}{' '}
-        {all ? 'that match' : 'selected'}</b>
-      {canHaveMore && !list.isEnd && <button type="button" class="link-button"
+      <b class="figures">{all
+        ? `All ${number.toLocaleString()}${counted?.more ? '+' : ''} that match`
+        : `${number.toLocaleString()} selected`}</b>
+      {canHaveMore && <button type="button" class="link-button"
         onClick={() => { picked.value = { ids, all: true }; }}>
         Select all {counted ? `${counted.count.toLocaleString()}${counted.more ? '+' : ''} ` : ''}
         that match</button>}

@@ -17,6 +17,7 @@ type Bucket = { at: string; started: number; completed: number; failed: number; 
 type Answer = { from: string; now: string; bucket_seconds: number; whole_from: string | null;
   buckets: Bucket[] };
 
+const KINDS = ['started', 'completed', 'failed', 'cancelled'] as const;
 const BARS: Series[] = [{ name: 'completed', look: 'green' }, { name: 'failed', look: 'red' },
   { name: 'cancelled', look: 'violet' }];
 const LINE: Series = { name: 'started', look: 'blue' };
@@ -25,8 +26,7 @@ const total = (buckets: Bucket[], name: keyof Omit<Bucket, 'at'>): number =>
   buckets.reduce((n, b) => n + b[name], 0);
 
 function inWords(buckets: Bucket[], words: string): string {
-  const [started, completed, failed, cancelled] = (
-    ['started', 'completed', 'failed', 'cancelled'] as const).map((n) => total(buckets, n));
+  const [started, completed, failed, cancelled] = KINDS.map((n) => total(buckets, n));
   return `The last ${words}: ${started} started, ${completed} completed, ${failed} failed, `
     + `${cancelled} cancelled. Arrow keys tell the parts.`;
 }
@@ -58,8 +58,7 @@ function Drawn({ value, words }: { value: Answer; words: string }) {
   return (
     <>
       <div class="activity-words">
-        <Legend series={[LINE, ...BARS]} numbers={(
-          ['started', 'completed', 'failed', 'cancelled'] as const).map((n) => total(buckets, n))} />
+        <Legend series={[LINE, ...BARS]} numbers={KINDS.map((n) => total(buckets, n))} />
         {ended > 0 && <span class="quiet">{share.toFixed(share < 10 ? 1 : 0)} % failed</span>}
       </div>
       <Chart label={inWords(buckets, words)} columns={columns} bars={BARS} line={LINE}

@@ -71,8 +71,8 @@ function QueueRow({ queue }: { queue: Queue }) {
         <Icon name="queues" />
         <span class="attention-what"><b dir="auto">{queue.queue}</b></span>
         <span class="attention-when">for <Elapsed from={queue.oldest_at ?? ''} /></span>
-        <span class="attention-why">{queue.visible.toLocaleString()} messages wait, and no worker asks
-          for them</span>
+        <span class="attention-why">{queue.visible.toLocaleString()} messages wait, and no worker
+          asks for them</span>
       </a>
     </li>
   );
@@ -89,7 +89,9 @@ function Items({ value, limit, unattended }: {
     <>
       <ul class="attention" aria-label="What needs attention">
         {unattended.map((q) => <QueueRow key={`queue ${q.queue}`} queue={q} />)}
-        {value.items.map((item) => <Row key={`${item.kind} ${item.instance} ${item.task}`} item={item} />)}
+        {value.items.map((item) => (
+          <Row key={`${item.kind} ${item.instance} ${item.task}`} item={item} />
+        ))}
       </ul>
       {all > value.items.length && limit === FEW && (
         <button type="button" class="link-button attention-more"
@@ -107,7 +109,8 @@ function Row({ item }: { item: Item }) {
         <Icon name={look?.icon ?? 'warning'} />
         <span class="attention-what">
           <b dir="auto">{item.key ?? item.instance}</b>
-          <span class="quiet" dir="auto">{item.template}{item.stage ? ` · ${item.stage}` : ''}</span>
+          <span class="quiet" dir="auto">
+            {item.template}{item.stage ? ` · ${item.stage}` : ''}</span>
         </span>
         <span class="attention-when"><When item={item} /></span>
         <span class="attention-why" dir="auto" title={item.reason}>{item.reason}</span>

@@ -23,7 +23,8 @@ const TILES: InstanceStatus[] = ['RUNNING', 'PAUSED', 'FAILED', 'COMPLETED', 'CA
 
 export function Tiles({ stats }: { stats: Stats }) {
   const rare = Object.entries(stats.instances)
-    .filter(([s, n]) => !TILES.includes(s as InstanceStatus) && n > 0).map(([s]) => s as InstanceStatus);
+    .filter(([s, n]) => !TILES.includes(s as InstanceStatus) && n > 0)
+    .map(([s]) => s as InstanceStatus);
   return (
     <ul class="tiles" aria-label="Instances by status">
       {[...TILES, ...rare].map((status) => (
@@ -135,8 +136,11 @@ function QueueTable({ queues }: { queues: Queue[] }) {
   );
 }
 
+const where = (i: Summary): string => i.business_status ?? i.stage ?? '';
+
 export function Latest() {
-  const data = useData<{ instances: Summary[] }>(`v1/instances?limit=${FEW}`, isOfInstance, SETTLE_MS);
+  const data = useData<{ instances: Summary[] }>(`v1/instances?limit=${FEW}`, isOfInstance,
+    SETTLE_MS);
   return (
     <Card title="Started last" aside={<a href={href(['instances'])}>All</a>} isPlain>
       <Shown data={data} rows={4}>{({ instances }) => (
@@ -146,8 +150,8 @@ export function Latest() {
               <a href={href(['instances', i.instance])}>
                 <b dir="auto">{i.key ?? i.instance}</b>
                 <Status of={i.status} />
-                <span class="quiet" dir="auto">{i.template}
-                  {i.business_status ? ` · ${i.business_status}` : i.stage ? ` · ${i.stage}` : ''}</span>
+                <span class="quiet" dir="auto">
+                  {i.template}{where(i) ? ` · ${where(i)}` : ''}</span>
                 <span class="quiet latest-when"><Moment at={i.started_at} /></span>
               </a>
             </li>

@@ -1,7 +1,8 @@
 // What runs now, how it went over the last hour or day, and what somebody should look at.
 import { Activity } from './overview-activity';
 import { Attention } from './overview-attention';
-import { isUnattended, Latest, Queues, Templates, Tiles, type Queue, type Stats } from './overview-now';
+import { isUnattended, Latest, Queues, Templates, Tiles, type Queue,
+  type Stats } from './overview-now';
 import { useData } from '../data';
 import type { EventRecord } from '../api/types';
 import { changesStatus, isOfInstance, movesInstances } from '../news';
