@@ -8,7 +8,8 @@ import type { EventRecord } from './api/types';
 import { throttle } from './throttle';
 
 const NEWS_MS = 300; // an address is asked again at most so often
-const REST = 10; // and after an answer not for so many times as long as that took
+const REST = 10; // and after an answer not for so many times as long as that took,
+const REST_MS_MAX = 15000; // but for no longer than this
 const KEPT_MAX = 60;
 
 /** `value` may be of the time before; `error` says why there is nothing newer. */
@@ -48,7 +49,8 @@ export function useData<T>(path: string | null, isNews?: IsNews, everyMs = NEWS_
     const stop = new AbortController();
     shown.value = { path, ...start<T>(path) };
     let tookMs = 0;
-    const load = throttle(() => Math.max(everyMs, REST * tookMs), async () => {
+    const rest = () => Math.max(everyMs, Math.min(REST * tookMs, REST_MS_MAX));
+    const load = throttle(rest, async () => {
       const began = performance.now();
       try {
         const value = await get<T>(path, stop.signal);

@@ -18,6 +18,7 @@ type Props = {
 
 const HEIGHT = 200;
 const PAD = { left: 40, right: 8, top: 10, bottom: 24 };
+const MARK_ROOM = 30; // from a mark to the end of the picture
 const MARKS_MS = [60e3, 300e3, 600e3, 900e3, 1800e3, 3600e3, 7200e3, 14400e3, 21600e3];
 
 /** 0 and up to four round numbers above it. */
@@ -141,7 +142,8 @@ export function Chart(props: Props) {
               {n >= 10000 ? `${n / 1000}k` : n}</text>
           </g>
         ))}
-        {marksOf(from, to, Math.max(2, width.value / 90), zone).map((at) => (
+        {marksOf(from, to, Math.max(2, width.value / 90), zone).filter((at) =>
+          x(at) > MARK_ROOM && x(at) < width.value - MARK_ROOM).map((at) => (
           <text key={at} class="chart-text" x={x(at)} y={HEIGHT - 6} text-anchor="middle">
             {clock(at)}</text>
         ))}
