@@ -1,7 +1,7 @@
 export type Throttled = { soon: () => void; now: () => void };
 
-/** Work that runs one at a time: `soon` at most once per `ms()`, `now` at once or right after. */
-export function throttle(ms: () => number, work: () => Promise<void>): Throttled {
+/** Work that runs one at a time: `soon` at most once per `ms`, `now` at once or right after. */
+export function throttle(ms: number | (() => number), work: () => Promise<void>): Throttled {
   let timer: number | undefined;
   let isRunning = false;
   let again: 'no' | 'soon' | 'now' = 'no';
@@ -21,7 +21,7 @@ export function throttle(ms: () => number, work: () => Promise<void>): Throttled
   };
   const soon = (): void => {
     if (isRunning) again = again === 'now' ? 'now' : 'soon';
-    else timer ??= window.setTimeout(() => void run(), ms());
+    else timer ??= window.setTimeout(() => void run(), typeof ms === 'number' ? ms : ms());
   };
   const now = (): void => {
     if (isRunning) again = 'now';
