@@ -60,7 +60,7 @@ class Loader {
   private isBusy = false;
   private readonly stop = new AbortController();
   private readonly ends: (() => void)[];
-  private readonly news = throttle(() => NEWS_MS, () => this.refresh());
+  private readonly news = throttle(NEWS_MS, () => this.refresh());
 
   constructor(private readonly query: Query, private readonly show: (list: List) => void) {
     this.ends = [onEvent((record) => {
