@@ -360,6 +360,22 @@ await check('on a phone a task opens as a sheet and closes again', async () => {
   must(place.y + place.height >= PHONE.height - 1 && place.width >= PHONE.width - 1, 'a sheet');
   await panel.getByRole('button', { name: 'Close' }).click();
   await panel.getByRole('heading', { name: 'What it waits for' }).waitFor();
+  const touch = await page.context().newCDPSession(page);
+  await touch.send('Emulation.setTouchEmulationEnabled', { enabled: true, maxTouchPoints: 2 });
+  const graph = page.locator('.graph-box');
+  await graph.scrollIntoViewIfNeeded();
+  const { x, y } = await graph.boundingBox();
+  const scale = () => page.locator('.graph-plane').evaluate((e) =>
+    Number(/scale\(([\d.]+)\)/.exec(e.style.transform)[1]));
+  const before = await scale();
+  const fingers = (type, apart) => touch.send('Input.dispatchTouchEvent', { type,
+    touchPoints: apart === 0 ? [] : [{ x: x + 150 - apart, y: y + 120, id: 0 },
+      { x: x + 150 + apart, y: y + 120, id: 1 }] });
+  await fingers('touchStart', 20);
+  for (let apart = 30; apart <= 80; apart += 10) await fingers('touchMove', apart);
+  await fingers('touchEnd', 0);
+  await until('two fingers zoom', async () => await scale() > 1.5 * before);
+  await touch.detach();
   await page.setViewportSize(DESKTOP);
 });
 

@@ -203,6 +203,23 @@ export function Graph({ layout, looks, label, chosen, marked, onChoose, stageAct
     stop.value = task.id;
     view.current?.show(task);
   }, [chosen, layout]);
+  // What is not changed is not even compared: these parts stay while the view around is drawn anew.
+  const doing = useRef({ onChoose, stageAction });
+  doing.current = { onChoose, stageAction };
+  const isActive = { choose: onChoose !== undefined, stage: stageAction !== undefined };
+  const lanes = useMemo(() => layout.stages.map((stage, k) => (
+    <Lane key={stage.name} stage={stage} nth={k + 1} status={looks?.stages.get(stage.name)}
+      action={isActive.stage ? doing.current.stageAction && { ...doing.current.stageAction,
+        run: (name) => doing.current.stageAction?.run(name) } : undefined} />
+  )), [layout, looks, isActive.stage]);
+  const arrows = useMemo(() => layout.edges.map((edge) => (
+    <Arrow key={`${edge.from} ${edge.to}`} edge={edge} looks={looks} />
+  )), [layout, looks]);
+  const boxes = useMemo(() => layout.tasks.map((task) => (
+    <TaskBox key={task.id} task={task} look={looks?.tasks.get(task.id)} marked={marked}
+      isChosen={task.id === chosen} isStop={task.id === stop.value}
+      onChoose={isActive.choose ? (id) => doing.current.onChoose?.(id) : undefined} />
+  )), [layout, looks, marked, chosen, stop.value, isActive.choose]);
   const go = (task: LayoutTask): void => {
     stop.value = task.id;
     view.current?.show(task);
@@ -216,19 +233,10 @@ export function Graph({ layout, looks, label, chosen, marked, onChoose, stageAct
         onKeyDown={(e) => view.current && onKey(e, view.current, layout, go)}>
         <div ref={plane} class="graph-plane"
           style={{ width: `${layout.width}px`, height: `${layout.height}px` }}>
-          {layout.stages.map((stage, k) => (
-            <Lane key={stage.name} stage={stage} nth={k + 1} action={stageAction}
-              status={looks?.stages.get(stage.name)} />
-          ))}
-          <svg class="graph-arrows" width={layout.width} height={layout.height} aria-hidden="true">
-            {layout.edges.map((edge) => (
-              <Arrow key={`${edge.from} ${edge.to}`} edge={edge} looks={looks} />
-            ))}
-          </svg>
-          {layout.tasks.map((task) => (
-            <TaskBox key={task.id} task={task} look={looks?.tasks.get(task.id)} marked={marked}
-              isChosen={task.id === chosen} isStop={task.id === stop.value} onChoose={onChoose} />
-          ))}
+          {lanes}
+          <svg class="graph-arrows" width={layout.width} height={layout.height}
+            aria-hidden="true">{arrows}</svg>
+          {boxes}
         </div>
       </div>
       <div class="graph-tools">

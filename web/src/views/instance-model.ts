@@ -10,6 +10,8 @@ import { throttle } from '../throttle';
 import { looksOf, paint, patch, type Looks } from '../ui/graph-looks';
 
 const NEWS_MS = 400;
+const TIMELINE_MS = 1500; // a page of records is more to work out
+const TIMELINE_RECORDS = 500;
 export const EVENTS_PAGE = 200;
 
 export type Answer<T> = { value: T | undefined; error: Refusal | undefined; path: string };
@@ -18,13 +20,12 @@ export type Answer<T> = { value: T | undefined; error: Refusal | undefined; path
  * The answer to `path`; while another one is asked for, the last one stays. One question at a time:
  * whoever drags through a thousand moments asks as often as the server can answer.
  */
-export function useLatest<T>(path: string | null, isNews?: (r: EventRecord) => boolean): {
-  answer: ReadonlySignal<Answer<T>>; reload: () => void;
-} {
+export function useLatest<T>(path: string | null, isNews?: (r: EventRecord) => boolean,
+  ms = NEWS_MS): { answer: ReadonlySignal<Answer<T>>; reload: () => void } {
   const answer = useSignal<Answer<T>>({ value: undefined, error: undefined, path: '' });
   const wanted = useRef(path);
   wanted.current = path;
-  const load = useMemo(() => throttle(NEWS_MS, async () => {
+  const load = useMemo(() => throttle(ms, async () => {
     const asked = wanted.current;
     if (asked === null) return;
     try {
@@ -95,7 +96,8 @@ export function useInstance(id: string, at: number): Model {
   const { value, error, path: answered } = answer.value;
   const revision = Math.max(newest.value, value?.revision ?? 0, at);
   useLivePaint(id, at, looks, (seq) => { newest.value = Math.max(newest.peek(), seq); });
-  useEffect(() => {
+  useEffect(() => { // what is seen of the past does not take back how far now is
+    newest.value = Math.max(newest.peek(), value?.revision ?? 0);
     if (looks !== null && value !== undefined) paint(looks, value);
   }, [looks, value]);
   useEffect(() => { // an address may begin in the past: how far now is, is another question
@@ -197,8 +199,9 @@ export function attemptsAsOf(all: Attempt[], at: number, atMs: number): Attempt[
 export function useTimeline(id: string, at: number, atTime: string | undefined): Attempts {
   const known = useMemo(() => new Known(), [id]);
   const version = useSignal(0);
-  const path = withQuery(`${instancePath(id)}/timeline`, { newest_first: true });
-  const newest = useLatest<Timeline>(path, (r) => r.instance === id);
+  const path = withQuery(`${instancePath(id)}/timeline`,
+    { newest_first: true, limit: TIMELINE_RECORDS });
+  const newest = useLatest<Timeline>(path, (r) => r.instance === id, TIMELINE_MS);
   const { value, error } = newest.answer.value;
   const hasGap = (page: Timeline): boolean => known.last > 0 && page.first > known.last + 1;
   const read = async (after: number): Promise<void> => {
