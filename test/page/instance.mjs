@@ -146,7 +146,8 @@ await check('what a replay would run is shown in the graph before it runs', asyn
   await dialog.getByLabel('Input (JSON)').fill('{"dish": "stew"}');
   await dialog.getByLabel('Reason').fill('too cold');
   const line = await dialog.locator('.cli code').textContent();
-  must(line === `swm replay ${id} --task cook --input '{"dish": "stew"}' --reason 'too cold'`, line);
+  must(line === `swm replay ${id} --task cook --input '{"dish": "stew"}' `
+    + '--reason \'too cold\'', line);
   await mustBeAccessible(browser, 'a dialog');
   await confirm('too cold', 'Replay');
   await box('cook').getByText('gen 2').waitFor();
@@ -238,7 +239,7 @@ await check('events have verdicts, changes and their record', async () => {
   await visit(browser, server, `#/instances/${id}?tab=events`);
   await page.getByRole('button', { name: /^Event \d+, TaskCompleted/ }).first().click();
   await panel.getByText('What it changed').waitFor();
-  await panel.locator('.changes code', { hasText: 'COMPLETED' }).first().waitFor();
+  await panel.locator('.changes ins', { hasText: 'COMPLETED' }).first().waitFor();
   await panel.getByText('The record as JSON').click();
   await panel.locator('.json').getByText('"hash"').waitFor();
   await mustBeAccessible(browser, 'events');
@@ -248,7 +249,8 @@ await check('events have verdicts, changes and their record', async () => {
   await page.getByRole('button', { name: /, ResumeWorkflow$/ }).waitFor();
   await until('only that one', async () => await page.locator('.event-name').count() === 1);
   await page.reload();
-  await until('a reload keeps the filter', async () => await page.locator('.event-name').count() === 1);
+  await until('a reload keeps the filter', async () =>
+    await page.locator('.event-name').count() === 1);
   await page.getByLabel('Verdict', { exact: true }).selectOption('');
   await page.getByLabel('Task', { exact: true }).selectOption('pack');
   await until('those of a task', async () =>

@@ -24,7 +24,9 @@ function large() {
 }
 
 await apply(server, large());
-const id = (await server.api('/v1/instances', { template: 'large', key: 'LARGE', input: {} })).instance;
+const start = async (template, key) =>
+  (await server.api('/v1/instances', { template, key, input: {} })).instance;
+const id = await start('large', 'LARGE');
 const finished = (k) => ({ event: 'TaskCompleted', instance: id, task: `s0t${k}`, output: {} });
 
 await check('a graph of 500 tasks is drawn with few elements', async () => {
@@ -99,7 +101,7 @@ await check('many updates at once change only what they are about', async () => 
 
 await apply(server, 'name: long\nstages:\n  - name: one\n    tasks:\n'
   + '      - {name: wait, queue: wait_queue}\n');
-const long = (await server.api('/v1/instances', { template: 'long', key: 'LONG', input: {} })).instance;
+const long = await start('long', 'LONG');
 const batch = Array.from({ length: 1000 }, (_, k) => ({ instance: long,
   event: k % 2 === 0 ? 'PauseWorkflow' : 'ResumeWorkflow' }));
 for (let k = 0; k < EVENTS / 1000; k++) await server.api('/v1/events', batch);
@@ -110,7 +112,8 @@ const askedOf = (part) => requests.filter((r) => r.startsWith(`/v1/instances/${l
 const rows = () => page.locator('.virtual-row').count();
 
 await check('100,000 events are scrolled with a screenful of rows', async () => {
-  must((await server.api(`/v1/instances/${long}?fields=brief`)).revision === revision, 'they are in');
+  const known = await server.api(`/v1/instances/${long}?fields=brief`);
+  must(known.revision === revision, 'they are in');
   requests.length = 0;
   await visit(browser, server, `#/instances/${long}?tab=events`);
   await page.getByRole('button', { name: `Event ${revision}, ResumeWorkflow` }).waitFor();
@@ -169,7 +172,8 @@ await check('few among many are found', async () => {
   requests.length = 0;
   await visit(browser, server, `#/instances/${long}?tab=events&verdict=duplicate`);
   await page.getByRole('button', { name: `Event ${revision}, ResumeWorkflow` }).waitFor();
-  await until('all were looked at', async () => askedOf('/events?fields=brief&verdict').length >= 20);
+  await until('all were looked at', async () =>
+    askedOf('/events?fields=brief&verdict').length >= 20);
   must(await page.locator('.event-name').count() === 1, 'one');
 });
 

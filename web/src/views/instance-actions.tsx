@@ -71,8 +71,8 @@ export function openCancel(i: InstanceShown): void {
     text: (
       <>
         <p>It ends as CANCELLED. {out.length === 0 ? 'No task is out.'
-          : `${out.length === 1 ? '1 task is' : `${out.length} tasks are`} out and will be withdrawn:
-          answers that come later are stale.`}</p>
+          : `${out.length === 1 ? '1 task is' : `${out.length} tasks are`} out and will be `
+            + 'withdrawn: answers that come later are stale.'}</p>
         {out.length > 0 && <p>{out.map((t) => t.name).slice(0, 12).join(', ')}
           {out.length > 12 && ' …'}</p>}
         <p>A replay can open it again.</p>
@@ -110,7 +110,8 @@ export function openReplay(i: InstanceShown, target: Target, tasks: string[], in
         <p>{tasks.length === 1 ? '1 task runs' : `${tasks.length} tasks run`} again, each under a
           new generation. What the earlier ones gave stays in the events; answers to them are stale
           from now on.</p>
-        <p>{tasks.slice(0, 20).join(', ')}{tasks.length > 20 && ` and ${tasks.length - 20} more`}</p>
+        <p>{tasks.slice(0, 20).join(', ')}
+          {tasks.length > 20 && ` and ${tasks.length - 20} more`}</p>
       </>
     ),
     body: task !== undefined && (
@@ -166,7 +167,8 @@ export function openFail(i: InstanceShown, t: TaskShown): void {
     title: `Fail ${t.name} by hand`,
     text: (
       <>This attempt ends as failed. {t.attempt < t.max_attempts
-        ? `It is attempt ${t.attempt} of ${t.max_attempts}: the template’s retry decides what follows.`
+        ? `It is attempt ${t.attempt} of ${t.max_attempts}: the template’s retry decides what
+          follows.`
         : 'It is the last attempt: the instance fails with it.'}</>
     ),
     body: (
@@ -272,7 +274,8 @@ async function readExport(id: string): Promise<object[]> {
   let [records, payloads] = [0, 0];
   for (;;) {
     const more = now.records.slice(0, revision - records);
-    lines.push(...now.payloads.map((payload) => ({ payload })), ...more.map((record) => ({ record })));
+    lines.push(...now.payloads.map((payload) => ({ payload })),
+      ...more.map((record) => ({ record })));
     records += more.length;
     payloads += now.payloads.length;
     if (records >= revision || more.length === 0) break;

@@ -6,8 +6,7 @@ import { get, instancePath, withQuery } from '../api/client';
 import type { EventBrief } from '../api/instance';
 import type { Change, EventRecord, Verdict } from '../api/types';
 import { setTerms, term } from '../route';
-import { Json } from '../ui/json';
-import { brief } from '../ui/json';
+import { brief, Json } from '../ui/json';
 import { Empty, Failure, Loading } from '../ui/state';
 import { VerdictMark } from '../ui/status';
 import { exact, Moment } from '../ui/time';
@@ -141,13 +140,11 @@ export function Events({ model, pages }: { model: Model; pages: EventPages }) {
 function Changes({ changes }: { changes: Change[] }) {
   if (changes.length === 0) return <p class="quiet">It changed nothing.</p>;
   return (
-    <table class="table changes">
-      <thead><tr><th>What</th><th>From</th><th>To</th></tr></thead>
-      <tbody>{changes.map((c, k) => (
-        <tr key={`${c.path} ${k}`}><td><code>{c.path}</code></td>
-          <td><code>{brief(c.from, 200)}</code></td><td><code>{brief(c.to, 200)}</code></td></tr>
-      ))}</tbody>
-    </table>
+    <ul class="changes">{changes.map((c, k) => (
+      <li key={`${c.path} ${k}`}>{c.path}
+        <p><span class="hidden">from </span><del>{brief(c.from, 200)}</del>{' → '}
+          <span class="hidden">to </span><ins>{brief(c.to, 200)}</ins></p></li>
+    ))}</ul>
   );
 }
 
@@ -175,8 +172,8 @@ export function EventPanel({ model, seq }: { model: Model; seq: number }) {
       <p class="panel-line"><VerdictMark of={shown.verdict} /> <b>{shown.event}</b></p>
       <button type="button" onClick={() => goTo(seq, false)} disabled={model.at === seq}>
         Show everything as of this event</button>
-      <dl class="facts">{rows.filter(([, value]) => value !== null && value !== undefined)
-        .map(([name, value]) => (
+      <dl class="facts facts-narrow">{rows
+        .filter(([, value]) => value !== null && value !== undefined).map(([name, value]) => (
           <div key={name}><dt>{name}</dt><dd dir="auto">{String(value)}</dd></div>
         ))}</dl>
       <h3>What it changed</h3>
