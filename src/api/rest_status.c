@@ -39,6 +39,8 @@ static const char *find_problem(const struct rest *x, const struct queue_health 
         return "the store does not hear this node";
     if (s.behind_ms > BEHIND_MS_MAX)
         return "rows cannot be written";
+    if (h->is_closed)
+        return "the queue service cannot be called without credentials";
     if (unsent_ms(x, h) > UNSENT_MS_MAX)
         return "task messages cannot be sent";
     return NULL;

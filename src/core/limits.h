@@ -125,7 +125,7 @@
 #define FAR_ANSWER_BYTES_MAX (32 * 1024 * 1024) /* one answer of Amazon SQS */
 #define FAR_TEXT_BYTES_MAX 256                  /* a queue's URL or ARN in a template */
 #define FAR_ERROR_BYTES_MAX 512                 /* what is wrong with a queue, in words */
-#define FAR_DEPTH_EVERY_MS 30000                /* queue attributes are read at most so often */
+#define FAR_DEPTH_EVERY_MS 10000                /* queue attributes are read at most so often */
 
 /* HTTP */
 #define HTTP_CONNECTIONS_MAX 4096

@@ -20,6 +20,7 @@ struct queue_message {
 struct queue_health {
     struct slice problem;        /* what is wrong now, in a sentence; absent: nothing */
     struct slice warning;        /* what will bite later */
+    bool is_closed;              /* the service cannot be called at all */
     uint64_t unsent;             /* messages offered and not out */
     int64_t oldest_unsent_at_ms; /* when the first of them was offered; 0: none */
     uint64_t in_hand;            /* events received whose verdict is not durable yet */

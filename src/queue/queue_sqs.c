@@ -72,6 +72,7 @@ static void health(const struct queue *base, struct queue_health *out)
 {
     const struct queue_sqs *q = sqs_of(base);
     *out = (struct queue_health){.problem = text_of(q->credentials.error),
+                                 .is_closed = !q->credentials.is_known,
                                  .unsent = q->messages.count,
                                  .oldest_unsent_at_ms = oldest_unsent(q)};
     for (size_t k = 0; k < q->event_queue_count; k++)

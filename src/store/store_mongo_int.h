@@ -169,6 +169,7 @@ enum err mongo_counts(struct lane *l, struct store_request *r) MUST_USE;
 enum err mongo_templates(struct lane *l, struct store_request *r) MUST_USE;
 enum err mongo_queues(struct lane *l, struct store_request *r) MUST_USE;
 enum err mongo_messages(struct lane *l, struct store_request *r) MUST_USE;
+enum err mongo_chains(struct lane *l, struct store_request *r) MUST_USE;
 enum err mongo_keys(struct lane *l, struct store_request *r) MUST_USE;
 enum err mongo_nodes(struct lane *l, struct store_request *r) MUST_USE;
 void mongo_put_filter(bson_t *b, struct arena *a, const struct store_filter *f);

@@ -406,43 +406,6 @@ static enum err behind(struct lane *l, struct store_request *r)
     return err;
 }
 
-static bool take_chain(void *context, const bson_t *b)
-{
-    struct store_request *r = context;
-    add_row(r)->id = get_text(b, r->arena, "instance");
-    return true;
-}
-
-/* From the first document of one chain to that of the next: none of the others is looked at. */
-static enum err chains(struct lane *l, struct store_request *r)
-{
-    bson_t *opts = BCON_NEW("sort", "{", "_id", BCON_INT32(1), "}", "projection", "{", "instance",
-                            BCON_INT32(1), "}", "limit", BCON_INT64(1));
-    struct slice after = r->after;
-    enum err err = ERR_NONE;
-    uint32_t before;
-    do {
-        bson_t filter = BSON_INITIALIZER, range;
-        struct text from = text_new(r->arena, after.len + sizeof STORE_CHAIN);
-        text_put(&from, after.at != NULL ? after : SLICE(STORE_CHAIN));
-        if (after.at != NULL)
-            text_put_char(&from, ';'); /* the character after ':' */
-        bson_append_document_begin(&filter, "_id", -1, &range);
-        put_text(&range, "$gte", text_slice(&from));
-        put_text(&range, "$lt", SLICE("_sys;"));
-        bson_append_document_end(&filter, &range);
-        before = r->row_count;
-        err = mongo_find(l, &(struct find){C_EVENTS, &filter, opts, take_chain, r});
-        bson_destroy(&filter);
-        if (r->row_count > before)
-            after = r->rows[before].id;
-    } while (err == ERR_NONE && r->row_count > before && r->row_count != r->limit);
-    if (r->row_count > before)
-        r->next = after;
-    bson_destroy(opts);
-    return err;
-}
-
 static enum err (*const reads[STORE_OP_COUNT])(struct lane *, struct store_request *) = {
     [STORE_LOAD] = load,
     [STORE_PAYLOADS] = payloads,
@@ -459,7 +422,7 @@ static enum err (*const reads[STORE_OP_COUNT])(struct lane *, struct store_reque
     [STORE_MESSAGES] = mongo_messages,
     [STORE_KEYS] = mongo_keys,
     [STORE_EXPIRED] = expired,
-    [STORE_CHAINS] = chains,
+    [STORE_CHAINS] = mongo_chains,
     [STORE_MATCHES] = mongo_matches,
     [STORE_ACTIVITY] = mongo_activity,
     [STORE_OVERDUE] = mongo_overdue,

@@ -63,9 +63,10 @@ class Reply:
 
 
 class Server:
-    """swm serve on a free port with a data folder of its own."""
+    """swm serve on a free port with a data folder of its own. `health` is what /readyz says at
+    last."""
 
-    def __init__(self, *options, data=None, before=None, environment=None):
+    def __init__(self, *options, data=None, before=None, environment=None, health=200):
         self.folder = data or tempfile.mkdtemp(prefix="swm-wire-")
         self.is_own = data is None
         command = [PROGRAM, "serve", "--listen", "127.0.0.1:0", "--data", self.folder, *options]
@@ -79,8 +80,8 @@ class Server:
             self.process.kill()
             raise RuntimeError(f"no ready line: {self.first_line!r} {self.process.stderr.read()!r}")
         self.port = int(found.group(1))
-        if poll(lambda: self.get("/readyz").status == 200) is None:
-            raise RuntimeError("never ready")
+        if poll(lambda: self.get("/readyz").status == health) is None:
+            raise RuntimeError(f"/readyz never said {health}")
 
     def _read_line(self):
         readable, _, _ = select.select([self.process.stdout], [], [], PATIENCE_S)

@@ -25,10 +25,11 @@ NONE = {**KEYS, "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
 
 
 @contextlib.contextmanager
-def served(more="", environment=None, template=ONE, stub=None, data=None):
+def served(more="", environment=None, template=ONE, stub=None, data=None, health=200):
     stub = stub or Stub()
     queue = f"sqs://eu-central-1?endpoint={stub.url}{more}"
-    server = Server("--queue", queue, environment={**KEYS, **(environment or {})}, data=data)
+    server = Server("--queue", queue, environment={**KEYS, **(environment or {})}, data=data,
+                    health=health)
     if template:
         equal("the template is taken", server.apply(template).status, 200)
     with server:
@@ -355,11 +356,14 @@ def credentials_of_a_profile():
 
 
 def credentials_missing():
-    with served(environment=NONE) as (server, stub):
+    with served(environment=NONE, health=503) as (server, stub):
         start(server, "A")
         problem = poll(lambda: server.get("/v1/status").json["queue"]["problem"])
         check("that there are none is said", "environment" in (problem or ""), problem)
         equal("and nothing is asked", stub.calls, [])
+        ready = server.get("/readyz")
+        check("no load balancer sends work there",
+              ready.status == 503 and "credentials" in ready.json["error"]["message"], ready)
 
 
 # --- kinds of queues ------------------------------------------------------------------------------
