@@ -19,6 +19,7 @@ import sys
 import time
 
 import cluster
+import function
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = ROOT / "build" / "bench"
@@ -308,10 +309,12 @@ def main():
     measure_store(out)
     shutil.rmtree(DIR)
     out["page"] = measure_page()
+    out["function"] = function.measure()
     out["cluster"] = cluster.measure()
     (ROOT / "build" / "bench.json").write_text(json.dumps(out, indent=2) + "\n")
     print_table(out)
     print_page(out["page"])
+    function.print_table(out["function"])
     cluster.print_table(out["cluster"])
 
 

@@ -36,7 +36,8 @@ static const struct option options[] = {
     {"--node", "SWM_NODE", OPTION_TEXT, offsetof(struct config, node), "NAME", NULL,
      "the name of this server in the records (local; in a cluster the host's)"},
     {"--host", "SWM_HOST", OPTION_LIST, offsetof(struct config, hosts), "NAME", NULL,
-     "a further name that browsers may call this server; may be given again"},
+     "a further name that browsers may call this server; may be given again; in the variable with "
+     "commas between"},
     {"--tls-cert", "SWM_TLS_CERT", OPTION_TEXT, offsetof(struct config, tls_cert), "FILE", NULL,
      "serves HTTPS with this certificate, its chain after it (PEM)"},
     {"--tls-key", "SWM_TLS_KEY", OPTION_TEXT, offsetof(struct config, tls_key), "FILE", NULL,

@@ -35,6 +35,7 @@ struct lambda {
     struct lambda_runtime *runtime;
     struct lambda_call call;
     const struct lambda_handler *handler;
+    int64_t opening_ms;                      /* what it took to open the store */
     int64_t slept_at_ms, steady_slept_at_ms; /* by the clock that is set, and by the other one */
     bool is_open;
 };
@@ -234,6 +235,9 @@ static enum err handle(struct lambda *l)
     else
         lambda_fail(c, "Swm.Memory", "memory is short");
     c->arena.edge = NULL;
+    if (c->work != NULL)
+        l->handler->drop(c);
+    c->work = NULL;
     enum err e = answer(l);
     leave(l, steady_until_ms + MARGIN_MS_MIN / 2);
     return e;
@@ -298,7 +302,9 @@ static enum err open_all(struct lambda *l)
     struct slice hosts[CONFIG_HOSTS_MAX];
     for (size_t i = 0; i < l->config.host_count; i++)
         hosts[i] = slice_of(l->config.hosts[i]);
+    int64_t began_ms = read_ms(CLOCK_BOOTTIME);
     enum err e = engine_open(&l->engine, &l->config);
+    l->opening_ms = read_ms(CLOCK_BOOTTIME) - began_ms;
     l->is_open = true;
     struct http_config c = {.hosts = hosts,
                             .host_count = l->config.host_count,
@@ -330,8 +336,9 @@ static int start(struct lambda *l)
     if (!rest_asks_for_keys(l->engine.rest))
         log_line(LOG_WARN, "lambda",
                  "there is no access key: only health is told over HTTP. Set SWM_ADMIN_KEY");
-    log_line(LOG_INFO, "lambda", "swm %s started in %lld ms", version_text,
-             (long long)(read_ms(CLOCK_BOOTTIME) - began_ms));
+    log_line(LOG_INFO, "lambda", "swm %s started in %lld ms, %lld ms of them to open the store",
+             version_text, (long long)(read_ms(CLOCK_BOOTTIME) - began_ms),
+             (long long)l->opening_ms);
     return run(l) == ERR_NONE ? EXIT_OK : EXIT_REFUSED;
 }
 

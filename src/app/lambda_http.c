@@ -72,11 +72,15 @@ static void finish_request(struct lambda_call *c, bool is_settled)
         answer = too_large();
         c->answer = lambda_event_answer(&c->arena, c->shape, c->event, &answer);
     }
+}
+
+static void drop(struct lambda_call *c)
+{
     http_memory_end(c->work);
 }
 
 const struct lambda_handler lambda_http = {visit_of_request, begin_request, is_answered,
-                                           finish_request};
+                                           finish_request, drop};
 
 /* --- direct ----------------------------------------------------------------------------------- */
 
@@ -114,8 +118,7 @@ static void finish_event(struct lambda_call *c, bool is_settled)
         lambda_fail(c, "Swm.Unavailable", slice_text(&c->arena, answer.body));
     else
         c->answer = slice_copy(&c->arena, answer.body);
-    http_memory_end(c->work);
 }
 
-const struct lambda_handler lambda_direct = {visit_of_event, begin_event, is_answered,
-                                             finish_event};
+const struct lambda_handler lambda_direct = {visit_of_event, begin_event, is_answered, finish_event,
+                                             drop};

@@ -54,9 +54,11 @@ struct lambda_handler {
     enum flow_visit (*visit)(const struct lambda_call *c);
     void (*begin)(struct lambda_call *c); /* may set the answer at once: then it is over */
     bool (*is_done)(const struct lambda_call *c);
-    /* Sets the answer. `is_settled`: all that was done is durable, folded and relayed. What is not
-     * done is given up: the work is freed, at once or when its last callback has come. */
+    /* Sets the answer. `is_settled`: all that was done is durable, folded and relayed. */
     void (*finish)(struct lambda_call *c, bool is_settled);
+    /* What is not done is given up: the work is freed, at once or when its last callback has come.
+     */
+    void (*drop)(struct lambda_call *c);
 };
 
 extern const struct lambda_handler lambda_records, lambda_http, lambda_direct;

@@ -172,10 +172,14 @@ static void finish(struct lambda_call *c, bool is_settled)
     json_array_end(&o);
     json_object_end(&o);
     c->answer = json_out_slice(&o);
-    c->work = NULL;
+}
+
+static void drop(struct lambda_call *c)
+{
+    struct records *w = c->work;
     w->is_abandoned = true;
     if (w->out == 0)
         free_records(w);
 }
 
-const struct lambda_handler lambda_records = {visit, begin, is_done, finish};
+const struct lambda_handler lambda_records = {visit, begin, is_done, finish, drop};

@@ -72,6 +72,7 @@ class Sandbox:
         self.current = None
         self.asked = threading.Semaphore(0)  # the process has asked for the next one
         self.init_error = None
+        self.is_over = False  # there is no next invocation any more
         self.process = None
         api = type("Api", (RuntimeApi,), {"sandbox": self})
         self.server = ApiServer(("127.0.0.1", 0), api)
@@ -146,6 +147,15 @@ class Sandbox:
             self.process.kill()
             self.process.wait()
 
+    def end(self):
+        """The runtime API goes away: the process gives everything back. Its exit status."""
+        self.wait_asked(WAIT_S)
+        self.is_over = True
+        self.thaw()
+        self.waiting.put(None)
+        until("it ends", lambda: self.thaw() or not self.is_running())
+        return self.process.returncode
+
     def close(self):
         self.kill()
         self.server.shutdown()
@@ -190,7 +200,10 @@ class RuntimeApi(http.server.BaseHTTPRequestHandler):
         s = self.sandbox
         s.freeze()
         s.asked.release()
-        i = s.waiting.get()
+        i = None if s.is_over else s.waiting.get()
+        if i is None:
+            self.close_connection = True
+            return
         self.reply(200, i.body, [("Content-Type", "application/json"),
                                  ("Lambda-Runtime-Aws-Request-Id", i.id),
                                  ("Lambda-Runtime-Deadline-Ms", str(int(i.deadline * 1000))),

@@ -313,6 +313,14 @@ def wakes(function):
     must(function.get(f"/v1/instances/{made}/events")["events"] == before, "it was recorded")
 
 
+def ends(function):
+    """Without a runtime API it ends; the build with sanitizers then says what it has lost."""
+    sandbox = function.idle[0]
+    code = sandbox.end()
+    must(code == 1 and "runtime API" in sandbox.output(), f"{code}: {sandbox.output()[-600:]}")
+    must("Sanitizer" not in sandbox.output(), sandbox.output()[-3000:])
+
+
 def nodes(function, database):
     """Whoever has left is no node any more."""
     function.rest()
@@ -342,6 +350,7 @@ def main():
                         pymongo.MongoClient(uri).invocations)
             cases.check("verify finds everything right", lambda: must(
                 function.get("/v1/verify")["ok"], "it does not"))
+            cases.check("it ends when there is nothing more to come", ends, function)
     cases.finish()
 
 

@@ -144,9 +144,10 @@ static struct slice answer(const char *event, struct slice body)
 
 TEST(text_is_answered_as_text_and_the_rest_in_base64)
 {
-    CHECK_TEXT(answer(URL, SLICE("h\xc3\xa9")),
-               "{\"statusCode\":200,\"headers\":{\"A\":\"1\",\"B\":\"2\"},\"isBase64Encoded\":false,"
-               "\"body\":\"h\xc3\xa9\"}");
+    CHECK_TEXT(
+        answer(URL, SLICE("h\xc3\xa9")),
+        "{\"statusCode\":200,\"headers\":{\"A\":\"1\",\"B\":\"2\"},\"isBase64Encoded\":false,"
+        "\"body\":\"h\xc3\xa9\"}");
     CHECK_TEXT(answer(URL, SLICE("\x1f\x8b\xff")),
                "{\"statusCode\":200,\"headers\":{\"A\":\"1\",\"B\":\"2\"},\"isBase64Encoded\":true,"
                "\"body\":\"H4v/\"}");

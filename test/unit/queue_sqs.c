@@ -104,11 +104,12 @@ TEST(sqs_reads_its_url)
     CHECK(c.endpoint.at == NULL && c.events.at == NULL && !c.must_exist);
     CHECK_INT(queue_sqs_read(&arena,
                              SLICE("sqs://eu?endpoint=http%3A%2F%2F127.0.0.1%3A9324/"
-                                   "&events=a,b.fifo&create=no"),
+                                   "&events=a,b.fifo&timers=t&create=no"),
                              &c, &why),
               ERR_NONE);
     CHECK_TEXT(c.endpoint, "http://127.0.0.1:9324");
     CHECK_TEXT(c.events, "a,b.fifo");
+    CHECK_TEXT(c.timers, "t");
     CHECK(c.must_exist);
     arena_drop(&arena);
 }
@@ -141,6 +142,7 @@ TEST(sqs_says_what_is_wrong_with_its_url)
         {"sqs://eu?create=perhaps", "perhaps"},
         {"sqs://eu?colour=red", "colour"},
         {"sqs://eu?events=a,,b", "events"},
+        {"sqs://eu?timers=t.fifo", "standard queue"},
         {"sqs://eu?events=a,b,c,d,e", "more than 4"},
         {"http://eu", "sqs://"},
     };
