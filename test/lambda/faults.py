@@ -9,8 +9,8 @@ import time
 
 import pymongo
 
-from _lambda import (Cases, Crashed, FAKETIME, Function, FunctionError, Links, OwnSqs, Proxy, Replicas,
-                     TimedOut, failures_of, must, records_event, sqs_client, until)
+from _lambda import (Cases, Crashed, FAKETIME, Function, FunctionError, Links, OwnSqs, Proxy,
+                     Replicas, Server, TimedOut, failures_of, must, records_event, sqs_client, until)
 
 TEMPLATES = [
     {"name": "simple", "stages": [{"name": "only", "tasks": [
@@ -241,6 +241,30 @@ def take_all(world, sqs, url):
     return not got
 
 
+def beside_a_server(world):
+    """A server at the same store wakes what a function has left, and neither disturbs the other."""
+    env = world.function.env
+    with Server(options=["--store", env["SWM_STORE"], "--queue", env["SWM_QUEUE"]],
+                env={k: v for k, v in env.items() if k.startswith("AWS_")}) as server:
+        template = {**TEMPLATES[1], "name": "shared"}
+        template["stages"][0]["tasks"][0]["retry"] = {"delay": "1s", "jitter": "none"}
+        server.post("/v1/templates", template)
+        for k in range(5):  # the function sees what the server has applied
+            made = world.function.invoke({"event": "StartWorkflow", "template": "shared",
+                                          "key": f"S-{k}"})["instance"]
+            failed = {"event": "TaskFailed", "instance": made, "task": "work", "error": "Cold"}
+            must(world.function.invoke(failed)["verdict"] == "applied", "the failure")
+            until("the server wakes it", lambda i=made: any(
+                e["event"] == "Wake" for e in server.get(f"/v1/instances/{i}/events")["events"]))
+            done = {"event": "TaskCompleted", "instance": made, "task": "work"}
+            must(server.post("/v1/events", done)["status"] == "COMPLETED", "the server's answer")
+            shown = world.function.get(f"/v1/instances/{made}")
+            must(shown["status"] == "COMPLETED", f"the function shows {shown['status']}")
+        world.function.tick()
+        world.function.rest()
+        until("the server is alone", lambda: len(server.get("/v1/status")["nodes"]) == 1)
+
+
 def wrong_configuration(replicas, sqs):
     """Said where a person looks: in the function's start."""
     for env, word in (({"SWM_STORE": "sqlite"}, "mongodb://"), ({"SWM_TICK": "1s"}, "SWM_TICK"),
@@ -272,6 +296,7 @@ def main():
                     ("connections that were reset", dead_connections),
                     ("connections that are dead without a word", forgotten_connections),
                     ("a long sleep", long_sleep), ("the same record in two sandboxes", same_record_twice),
+                    ("beside a server", beside_a_server),
                     ("a sandbox hangs until its deadline", hangs_until_its_deadline),
                     ("a backlog is spread", backlog)):
                 cases.check(name, world.run, work)
