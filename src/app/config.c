@@ -32,7 +32,8 @@ static const struct option options[] = {
     {"--store", "SWM_STORE", OPTION_TEXT, offsetof(struct config, store), "STORE", "sqlite",
      "what keeps the data: sqlite, memory (forgets them at the end), mongodb://HOST,…/DB?…"},
     {"--queue", "SWM_QUEUE", OPTION_TEXT, offsetof(struct config, queue), "QUEUE", "builtin",
-     "where task messages go: builtin, sqs://REGION[?endpoint=URL&events=NAME&create=no]"},
+     "where task messages go: builtin, "
+     "sqs://REGION[?endpoint=URL&events=NAME&timers=NAME&create=no]"},
     {"--node", "SWM_NODE", OPTION_TEXT, offsetof(struct config, node), "NAME", NULL,
      "the name of this server in the records (local; in a cluster the host's)"},
     {"--host", "SWM_HOST", OPTION_LIST, offsetof(struct config, hosts), "NAME", NULL,

@@ -130,6 +130,7 @@ static void apply_next(struct sim *s, struct sim_template *w)
     *a = (struct applying){w, n, n->life, w->applied_count};
     w->at_ms = TIME_NEVER;
     w->asked = n;
+    nodes_call(n);
     flow_apply(n->flow,
                &(struct flow_source){SLICE("sim.yaml"), w->sources[w->applied_count], SLICE("sim"),
                                      SLICE_NONE},
@@ -236,6 +237,7 @@ static void transmit(struct sim *s, struct sim_send *d)
         return;
     struct sim_copy *copy = arena_alloc(&s->arena, sizeof *copy);
     *copy = (struct sim_copy){d, n, n->life, s->now_ms + n->skew_ms};
+    nodes_call(n);
     if (!nodes_is_frozen(n))
         flow_arrive(n->flow, &d->e, answered, copy);
     else if (n->backlog_count < SIM_BACKLOG_MAX)
@@ -315,6 +317,7 @@ static void read_inbox(struct sim *s)
     struct flow_query q = {.what = FLOW_INBOX, .limit = 100};
     struct reading *r = arena_alloc(&s->arena, sizeof *r);
     *r = (struct reading){n, n->life};
+    nodes_call(n);
     flow_read(n->flow, &q, inbox_read, r);
 }
 

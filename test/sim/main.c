@@ -153,13 +153,15 @@ struct options {
     bool is_verbose, has_first, is_counted;
 };
 
-/* Every second seed is one node alone. */
+/* Every second seed is one node alone; every sixth has guests. */
 static void choose_form(struct sim *s, const struct options *o)
 {
     unsigned chosen = s->seed % 2 == 0 ? 1 : 2 + (unsigned)sim_random(s, SIM_NODES_MAX - 1);
     s->node_count = o->nodes > 0 ? o->nodes : chosen;
     s->is_cluster = s->node_count > 1;
     s->is_gentle = s->is_cluster && sim_once_in(s, 4);
+    s->has_guests = s->is_cluster && s->seed % 6 == 5;
+    s->is_gentle = s->is_gentle && !s->has_guests;
 }
 
 /* True: the seed passed. */
@@ -181,8 +183,9 @@ static bool run_seed(struct sim *s, uint64_t seed, const struct options *o)
     if (s->failure == NULL)
         nodes_verify(s);
     if (s->failure != NULL)
-        printf("not ok sim: seed %llu (%u nodes%s): %s\n", (unsigned long long)seed, s->node_count,
-               s->is_gentle ? ", gentle" : "", s->failure);
+        printf("not ok sim: seed %llu (%u nodes%s%s): %s\n", (unsigned long long)seed,
+               s->node_count, s->is_gentle ? ", gentle" : "", s->has_guests ? ", guests" : "",
+               s->failure);
     nodes_close(s);
     s->real->ops->close(s->real);
     map_drop(&s->effects);
@@ -226,7 +229,7 @@ static bool take_options(int argc, char **argv, struct options *o)
 
 struct totals {
     unsigned long failed, passed, crashes, freezes, cuts, leaves, answers, deliveries, sent;
-    unsigned long doubled, conflicts, taken_over, clusters, late_ms;
+    unsigned long doubled, conflicts, taken_over, clusters, late_ms, visits;
 };
 
 static void add(struct totals *t, const struct sim *s)
@@ -242,6 +245,7 @@ static void add(struct totals *t, const struct sim *s)
     t->conflicts += s->conflicts;
     t->taken_over += s->taken_over;
     t->clusters += s->is_cluster;
+    t->visits += s->visits;
     if (s->late_ms > t->late_ms)
         t->late_ms = s->late_ms;
 }
@@ -252,10 +256,11 @@ static void print(const struct totals *t, uint64_t first)
            "crashes\n",
            (unsigned long long)first, (unsigned long long)(first + t->passed + t->failed - 1),
            t->passed, t->failed, t->answers, t->deliveries, t->crashes);
-    printf("sim: of them %lu with several nodes: %lu freezes, %lu cuts, %lu leaves, %lu conflicts, "
-           "%lu taken over, %lu sent, %lu of them again, at most %lu ms late\n",
-           t->clusters, t->freezes, t->cuts, t->leaves, t->conflicts, t->taken_over, t->sent,
-           t->doubled, t->late_ms);
+    printf(
+        "sim: of them %lu with several nodes: %lu freezes, %lu cuts, %lu leaves, %lu conflicts, "
+        "%lu taken over, %lu sent, %lu of them again, at most %lu ms late; %lu visits of guests\n",
+        t->clusters, t->freezes, t->cuts, t->leaves, t->conflicts, t->taken_over, t->sent,
+        t->doubled, t->late_ms, t->visits);
     if (t->failed == 0 && t->passed > 0)
         printf("ok sim: every seed ends as the oracle allows\n");
 }

@@ -15,6 +15,7 @@
 #define FROZEN_MS 20000
 #define CUT_MS 25000
 #define SKEW_MS 25
+#define TICK_MS 5000
 
 bool nodes_verb(struct sim_node *n, const char *verb)
 {
@@ -43,12 +44,76 @@ bool nodes_is_ready(const struct sim_node *n)
     return is_running(n) && flow_is_ready(n->flow);
 }
 
+/* --- guests --- */
+
+static void enter(struct sim_node *n, enum flow_visit what)
+{
+    if (!n->is_guest || n->is_awake || !flow_is_ready(n->flow))
+        return;
+    n->is_awake = true;
+    n->sim->visits++;
+    flow_enter(n->flow, n->sim->now_ms + n->skew_ms, what);
+}
+
+/* It sleeps as soon as nothing of it is left to do. */
+static void visit(struct sim_node *n)
+{
+    struct sim *s = n->sim;
+    if (!n->is_awake && s->now_ms >= n->tick_at_ms && flow_is_ready(n->flow)) {
+        n->tick_at_ms = s->now_ms + TICK_MS;
+        enter(n, FLOW_TICKS);
+    }
+    if (n->is_awake || !flow_is_ready(n->flow))
+        flow_round(n->flow, s->now_ms + n->skew_ms);
+    if (!n->is_awake || n->is_crashed || s->is_verifying)
+        return;
+    bool is_settled = flow_is_fresh(n->flow) && flow_is_settled(n->flow);
+    if (n->is_going && is_settled && flow_has_left(n->flow)) {
+        n->is_awake = n->is_going = false;
+    } else if (!n->is_going && is_settled) {
+        n->is_going = true;
+        flow_leave(n->flow);
+    }
+}
+
+void nodes_call(struct sim_node *n)
+{
+    if (!nodes_is_frozen(n))
+        enter(n, FLOW_WRITES);
+}
+
+void nodes_remind(struct sim *s, struct slice instance, int64_t at_ms)
+{
+    if (s->reminder_count == SIM_REMINDERS_MAX)
+        return; /* lost */
+    s->reminders[s->reminder_count].instance = slice_copy(&s->arena, instance);
+    s->reminders[s->reminder_count++].at_ms = at_ms;
+}
+
+/* Some are lost, some come twice, some too early or too late. */
+static void bring_reminders(struct sim *s)
+{
+    for (unsigned k = 0; k < s->reminder_count; k++) {
+        if (s->reminders[k].at_ms > s->now_ms + (int64_t)sim_random(s, 500))
+            continue;
+        struct sim_node *n = sim_once_in(s, 5) ? NULL : nodes_pick(s);
+        struct event e = {.kind = EVENT_WAKE, .instance = s->reminders[k].instance};
+        if (n != NULL && nodes_is_ready(n)) {
+            nodes_call(n);
+            flow_arrive(n->flow, &e, NULL, NULL);
+        }
+        if (!sim_once_in(s, 8))
+            s->reminders[k--] = s->reminders[--s->reminder_count];
+    }
+}
+
 struct sim_node *nodes_pick(struct sim *s)
 {
     uint64_t first = sim_random(s, s->node_count);
     for (unsigned k = 0; k < s->node_count; k++) {
         struct sim_node *n = &s->nodes[(k + first) % s->node_count];
-        if (n->flow != NULL && !n->is_crashed && flow_is_ready(n->flow))
+        bool is_up = n->flow != NULL && !n->is_crashed && flow_is_ready(n->flow);
+        if (is_up && !n->is_going)
             return n;
     }
     return NULL;
@@ -82,6 +147,13 @@ static void begin(struct sim_node *n)
     config.node = slice_of(n->name);
     config.queue_name = s->is_cluster ? SLICE("outside") : SLICE("builtin");
     config.info = s->is_cluster ? SLICE("{\"queue\":\"outside\"}") : SLICE("{}");
+    n->is_guest = s->has_guests && (n->index > 0 || s->seed % 4 == 1);
+    n->is_awake = n->is_going = false;
+    n->tick_at_ms = s->now_ms;
+    config.is_guest = n->is_guest;
+    config.tick_ms = TICK_MS;
+    if (n->is_guest)
+        config.info = SLICE("{\"queue\":\"outside\",\"guest\":true}");
     config.seed = sim_random(s, UINT64_MAX);
     config.tell = told;
     config.tell_context = n;
@@ -168,6 +240,7 @@ static void thaw(struct sim_node *n)
 {
     n->frozen_until_ms = 0;
     sim_say(n->sim, "%s thaws", n->name);
+    enter(n, FLOW_WRITES);
     actors_thawed(n);
 }
 
@@ -178,7 +251,7 @@ static void run(struct sim_node *n)
         thaw(n);
     if (!s->is_calm && s->is_cluster && !s->is_gentle)
         befall(n);
-    if (s->is_cluster && !s->is_calm && !n->is_leaving && flow_is_ready(n->flow) &&
+    if (s->is_cluster && !s->is_calm && !n->is_leaving && !n->is_guest && flow_is_ready(n->flow) &&
         sim_once_in(s, 3000)) {
         n->is_leaving = true;
         s->leaves++;
@@ -187,7 +260,10 @@ static void run(struct sim_node *n)
     }
     if (nodes_is_frozen(n))
         return;
-    flow_round(n->flow, s->now_ms + n->skew_ms);
+    if (n->is_guest)
+        visit(n);
+    else
+        flow_round(n->flow, s->now_ms + n->skew_ms);
     if (!n->is_crashed && flow_start_error(n->flow) != ERR_NONE) {
         sim_say(s, "%s cannot start: %s", n->name, err_name(flow_start_error(n->flow)));
         n->is_crashed = true; /* tried again, as a supervisor of processes would */
@@ -210,6 +286,8 @@ static void live(struct sim_node *n)
 
 void nodes_round(struct sim *s)
 {
+    if (s->has_guests)
+        bring_reminders(s);
     uint64_t first = sim_random(s, s->node_count);
     for (unsigned k = 0; k < s->node_count; k++)
         live(&s->nodes[(k + first) % s->node_count]);
@@ -223,6 +301,8 @@ static int64_t next_of(const struct sim_node *n)
         return faults_is_on_wire(n) ? TIME_NEVER : n->sim->now_ms;
     if (nodes_is_frozen(n))
         return n->frozen_until_ms;
+    if (n->is_guest && !n->is_awake && flow_is_ready(n->flow))
+        return n->tick_at_ms;
     int64_t at_ms = flow_next(n->flow);
     return at_ms == TIME_NEVER ? at_ms : at_ms - n->skew_ms;
 }
@@ -293,6 +373,7 @@ static void verify(struct sim_node *n)
     for (unsigned k = 0; k < 100000 && !nodes_is_ready(n); k++)
         step_ms(s);
     s->is_verified = false;
+    enter(n, FLOW_READS);
     flow_read(n->flow, &q, verified, n);
     for (unsigned k = 0; k < 100000 && !s->is_verified && s->failure == NULL; k++)
         step_ms(s);
@@ -305,6 +386,7 @@ static void verify(struct sim_node *n)
 
 void nodes_verify(struct sim *s)
 {
+    s->is_verifying = true;
     for (unsigned k = 0; k < s->node_count && s->failure == NULL; k++)
         verify(&s->nodes[k]);
 }

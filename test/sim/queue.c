@@ -112,6 +112,14 @@ static struct sim_unsent *add_unsent(struct sim_node *n)
     return &n->unsent[k];
 }
 
+static enum err remind_outside(struct queue *q, struct slice instance, int64_t at_ms)
+{
+    struct sim_node *n = (struct sim_node *)(void *)((char *)q - offsetof(struct sim_node, queue));
+    if (!nodes_verb(n, "remind"))
+        nodes_remind(n->sim, instance, at_ms);
+    return ERR_NONE;
+}
+
 static enum err offer_outside(struct queue *q, const struct queue_message *m)
 {
     struct sim_node *n = node_of(q);
@@ -315,6 +323,7 @@ void queue_attach(struct sim_node *n)
                                              .offer = offer_outside,
                                              .withdraw = withdraw_outside,
                                              .extend = extend_outside,
+                                             .remind = remind_outside,
                                              .unsent_pos = unsent_pos};
     n->queue.ops = n->sim->is_cluster ? &outside : &built_in;
 }

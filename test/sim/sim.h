@@ -26,6 +26,7 @@
 #define SIM_HELD_MAX 4096
 #define SIM_UNSENT_MAX 1024
 #define SIM_BACKLOG_MAX 512
+#define SIM_REMINDERS_MAX 4096
 #define SIM_INSTANCES_MAX 256
 #define SIM_HEARD_MAX 1024
 #define SIM_TEMPLATES 3
@@ -116,6 +117,10 @@ struct sim_node {
 
     struct sim_copy *backlog[SIM_BACKLOG_MAX]; /* arrived while it was frozen */
     unsigned backlog_count;
+
+    bool is_guest; /* it sleeps between visits */
+    bool is_awake, is_going;
+    int64_t tick_at_ms;
 };
 
 struct sim_effect { /* a message that left an engine */
@@ -136,6 +141,7 @@ struct sim {
     bool is_verbose, is_calm;
     bool is_cluster; /* several nodes at one store, and a queue outside */
     bool is_gentle;  /* no crash, no freeze, no cut, no answer lost: nothing is sent twice */
+    bool has_guests; /* nodes that work now and then; the first one may be a server */
     int64_t now_ms, calm_at_ms;
     struct arena arena, scratch;
     const char *failure; /* NULL: none */
@@ -145,6 +151,11 @@ struct sim {
     uint64_t last_pos; /* of the real store */
     struct sim_node nodes[SIM_NODES_MAX];
     unsigned node_count, names;
+    struct {
+        struct slice instance;
+        int64_t at_ms;
+    } reminders[SIM_REMINDERS_MAX];
+    unsigned reminder_count;
 
     struct sim_message messages[SIM_MESSAGES_MAX];
     unsigned message_count, first_message; /* all before that one are gone */
@@ -166,7 +177,8 @@ struct sim {
     struct map effects; /* of (instance, task, generation, attempt) */
     unsigned long crashes, freezes, cuts, leaves, answers, deliveries, sent, doubled, conflicts;
     unsigned long taken_over, late_ms;
-    bool is_verified;
+    unsigned long visits;
+    bool is_verifying, is_verified;
 };
 
 /* Chance: 0 to n - 1; true once in n. */
@@ -189,6 +201,8 @@ bool nodes_verb(struct sim_node *n, const char *verb);
 bool nodes_is_frozen(const struct sim_node *n);
 /* A node that takes events, by chance; one that is frozen among them. NULL: none. */
 struct sim_node *nodes_pick(struct sim *s);
+void nodes_call(struct sim_node *n); /* before it is given something: a guest wakes up */
+void nodes_remind(struct sim *s, struct slice instance, int64_t at_ms);
 bool nodes_is_ready(const struct sim_node *n); /* its engine runs and takes events now */
 
 /* faults.c */
