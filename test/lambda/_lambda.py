@@ -72,6 +72,7 @@ class Sandbox:
         self.current = None
         self.asked = threading.Semaphore(0)  # the process has asked for the next one
         self.init_error = None
+        self.answer_bytes_max = ANSWER_BYTES_MAX
         self.is_over = False  # there is no next invocation any more
         self.process = None
         api = type("Api", (RuntimeApi,), {"sandbox": self})
@@ -218,7 +219,7 @@ class RuntimeApi(http.server.BaseHTTPRequestHandler):
             return
         _, ident, kind = self.path[len(BASE):].split("/")
         must(ident == s.current.id, f"an answer to {ident}, which is not being asked")
-        if kind == "response" and len(body) > ANSWER_BYTES_MAX:
+        if kind == "response" and len(body) > s.answer_bytes_max:
             self.reply(413, b'{"errorType":"RequestEntityTooLarge"}')
             return
         s.current.answer.put((kind, body))

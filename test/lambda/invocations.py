@@ -174,6 +174,15 @@ def answers_too_large(function):
     must([i["status"] for i in found] == ["COMPLETED"], found)
 
 
+def answers_not_taken(function):
+    """AWS itself refuses what is too large for it."""
+    sandbox = function.idle[0]
+    sandbox.answer_bytes_max = 100
+    fails(function, url_event("GET", "/v1"), "Swm.TooLarge", "did not take")
+    sandbox.answer_bytes_max = 10_000_000
+    must(function.ask("GET", "/healthz")[0] == 200, "the function did not live on")
+
+
 def stream(function):
     """An event stream says what there is, then ends; its reader goes on from the last id."""
     wanted = {"accept": "text/event-stream"}
@@ -343,7 +352,8 @@ def main():
                     ("the same invocation again", direct_again), ("malformed events", malformed),
                     ("messages of a queue", records), ("the earlier form", earlier_form),
                     ("a FIFO queue", fifo), ("reminders", wakes), ("event streams", stream),
-                    ("long polls", long_polls), ("answers that are too large", answers_too_large)):
+                    ("long polls", long_polls), ("answers that are too large", answers_too_large),
+                    ("answers that are not taken", answers_not_taken)):
                 cases.check(name, work, function)
             must(function.made == 1, f"{function.made} sandboxes were needed")
             cases.check("nobody stays among the nodes", nodes, function,
