@@ -286,7 +286,7 @@ static void live(struct sim_node *n)
 
 void nodes_round(struct sim *s)
 {
-    if (s->has_guests)
+    if (s->has_guests && !s->is_verifying)
         bring_reminders(s);
     uint64_t first = sim_random(s, s->node_count);
     for (unsigned k = 0; k < s->node_count; k++)
