@@ -2,6 +2,7 @@
  * subcommand's own file. It must do nothing that only one of them needs. */
 #include "app/command.h"
 
+#include "app/standalone.h"
 #include "base/slice.h"
 #include "base/version.h"
 
@@ -169,6 +170,7 @@ static bool is_bootstrap(const char *path)
 
 int main(int argc, char **argv)
 {
+    standalone_prepare();
     if (argc > 0 && is_bootstrap(argv[0]))
         return cmd_lambda(1, argv);
     if (argc < 2) {
