@@ -382,5 +382,6 @@ void cmd_lambda_help(void)
         "runtime\nprovided.al2023. Options of \"swm serve\" are told by the environment: SWM_STORE "
         "(mongodb://…),\nSWM_QUEUE (sqs://REGION?events=NAME&timers=NAME), SWM_ADMIN_KEY, "
         "SWM_HOST (names with commas\nbetween), SWM_RETENTION, SWM_LOG_LEVEL, SWM_LOG_JSON; and "
-        "SWM_TICK, how often the schedule\ncalls (60s).");
+        "SWM_TICK, how often the schedule\ncalls (60s). SWM_SECRET is the ARN of a secret of AWS "
+        "Secrets Manager that holds such variables\nas JSON.");
 }
