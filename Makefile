@@ -4,6 +4,8 @@
 #   build/release   its objects; build/sim is linked from them without link-time optimisation
 #   build/san       gcc with ASan and UBSan: unit, table, contract, torture and a checked swm
 #   build/clang     a second compiler's warnings, and plain objects for the purity check
+#   build/lambda    the program for AWS Lambda, linked with no library of the system, for both
+#                   architectures, and the libraries it is made of
 #   build/fuzz      clang with libFuzzer, ASan and UBSan, one program for each test/fuzz/NAME.c
 #
 # Sources are found by wildcard: a new file needs no line here.
@@ -59,12 +61,14 @@ PACKAGE_LIBS = $(eval PACKAGE_LIBS := $$(shell pkg-config --libs $(PACKAGES)))$(
 # assert(!"what went wrong") is how a bug is named, so that one of clang's conversions is allowed.
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wmissing-prototypes -Wno-string-conversion \
 	-Werror
-COMMON = -std=c17 -D_GNU_SOURCE= -Isrc -Itest -I. $(WARNINGS) -g -pthread -MMD -MP $(PACKAGE_CFLAGS)
+LANGUAGE := -std=c17 -D_GNU_SOURCE= -Isrc -Itest -I. $(WARNINGS) -g -pthread -MMD -MP
+COMMON = $(LANGUAGE) $(PACKAGE_CFLAGS)
 LIBS = $(PACKAGE_LIBS) -pthread -lm
 
 # Assertions are part of the program: NDEBUG is never defined.
-RELEASE := -O2 -flto=auto -ffat-lto-objects -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 \
-	-fstack-protector-strong -fPIE -ffunction-sections -fdata-sections
+HARDENED := -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE \
+	-ffunction-sections -fdata-sections
+RELEASE := $(HARDENED) -flto=auto -ffat-lto-objects
 RELEASE_LINK := -pie -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now
 SANITIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZING := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -88,7 +92,8 @@ build/fuzz/obj/%.o: %.c
 # One word and the target, or with V=1 the whole command.
 told = $(if $(V),,@printf '%-8s %s\n' '$(1)' '$@';) $(2)
 
--include $(shell find build/release build/san build/clang build/fuzz/obj -name '*.d' 2>/dev/null)
+-include $(shell find build/release build/san build/clang build/fuzz/obj build/lambda/*/obj \
+	-name '*.d' 2>/dev/null)
 
 # --- generated sources ---------------------------------------------------------------------------
 
@@ -154,6 +159,47 @@ $(FUZZ): build/fuzz/%: build/fuzz/obj/test/fuzz/%.o \
 		$(call objects,build/fuzz/obj,$(wildcard test/*.c)) build/fuzz/obj/libswm.a
 	$(call told,link,$(CLANG) $(FUZZING) -fsanitize=fuzzer -g $^ $(LIBS) -o $@)
 
+# --- the program for AWS Lambda ------------------------------------------------------------------
+
+# Each architecture has its compiler and a folder with all headers and libraries that go in.
+# Without link-time optimisation: it makes this one larger.
+LAMBDA_LINK := -static-pie -Wl,--gc-sections -Wl,-z,relro,-z,now
+LAMBDA_LINK_x86_64 := -Wl,-z,pack-relative-relocs # the other linker can't
+LAMBDA_LIBS := -lfyaml -lyyjson -lmicrohttpd -lcurl -lsqlite3 -lmongoc-static-1.0 \
+	-lbson-static-1.0 -lssl -lcrypto -lresolv -lm
+
+build/lambda/debian/ready: tools/lambda-fetch.sh
+	@tools/lambda-fetch.sh
+
+# The compiler's own folders come after these, or the system's libraries would go in.
+lambda_root = --sysroot=build/lambda/$(1)/root -Bbuild/lambda/$(1)/root/usr/lib/$(1)-linux-gnu/ \
+	-Lbuild/lambda/$(1)/root/usr/lib -Lbuild/lambda/$(1)/root/usr/lib/$(1)-linux-gnu
+# The linker warns of names that are looked up by modules of the same libc: see standalone.c.
+lambda_quiet = 2>&1 | { grep -v -e 'statically linked applications' -e ': in function `' >&2 || true; }
+
+# For each architecture: its name, the package.
+define lambda_rules
+build/lambda/$(1)/root/ready: tools/lambda-libs.sh build/lambda/debian/ready
+	$$(call told,libs,tools/lambda-libs.sh $(1))
+
+build/lambda/$(1)/obj/%.o: %.c build/lambda/$(1)/root/ready
+	@mkdir -p $$(@D)
+	$$(call told,cc,$$(LAMBDA_CC) $(1)-linux-gnu-gcc --sysroot=build/lambda/$(1)/root \
+		$$(LANGUAGE) $$(HARDENED) -c $$< -o $$@)
+
+build/lambda/$(1)/bootstrap: $$(call objects,build/lambda/$(1)/obj,$$(SRC) $$(GENERATED)) build/names
+	$$(call told,link,$(1)-linux-gnu-gcc $$(call lambda_root,$(1)) $$(LAMBDA_LINK) \
+		$$(LAMBDA_LINK_$(1)) $$(filter %.o,$$^) $$(LAMBDA_LIBS) -o $$@.debug $$(lambda_quiet))
+	@$(1)-linux-gnu-strip -o $$@ $$@.debug
+
+# The same program makes the same bytes: its time is fixed.
+$(2): build/lambda/$(1)/bootstrap
+	@rm -f $$@; touch -d 2000-01-01T00:00:00Z $$<
+	$$(call told,zip,TZ=UTC 7z a -bso0 -bsp0 -tzip -mx=9 -mtc=off $$@ ./$$<)
+endef
+$(eval $(call lambda_rules,x86_64,build/lambda.zip))
+$(eval $(call lambda_rules,aarch64,build/lambda-arm64.zip))
+
 # --- targets -------------------------------------------------------------------------------------
 
 CLANG_TREE := $(call objects,build/clang,$(SRC) $(GENERATED) $(TESTS_C))
@@ -174,12 +220,15 @@ MONGO_RUNS = $(call scripts,contract)
 E2E_RUNS = $(call scripts,e2e)
 PAGE_RUNS = $(call scripts,page)
 CLUSTER_RUNS = $(call scripts,cluster)
+LAMBDA_ZIPS := build/lambda.zip build/lambda-arm64.zip
+PACKAGE_RUNS = $(call scripts,package)
 LAMBDA_RUNS = $(call scripts,lambda)
 FUZZ_SECONDS := 60
 
 .PHONY: help build run test test-after-deps check style format sim torture fuzz bench e2e \
 	e2e-after-deps page page-after-deps pictures cluster cluster-after-deps functions \
-	functions-after-deps install clean
+	functions-after-deps lambda package package-after-deps \
+	install clean
 
 help:
 	@sed -n 's/^#? //p' Makefile
@@ -209,9 +258,9 @@ test:
 	@tools/deps.sh test
 	@$(MAKE) test-after-deps
 
-test-after-deps: $(CHECK_NEEDS) $(SIM)
+test-after-deps: $(CHECK_NEEDS) $(SIM) $(LAMBDA_ZIPS)
 	@tools/run-tests.sh $(CHECK_RUNS) $(MONGO_RUNS) $(TABLE_RUN) $(SIM_RUN) $(E2E_RUNS) \
-		$(PAGE_RUNS) $(CLUSTER_RUNS) $(LAMBDA_RUNS)
+		$(PAGE_RUNS) $(CLUSTER_RUNS) $(LAMBDA_RUNS) $(PACKAGE_RUNS)
 
 #? make sim        the simulator for two minutes; SEED=n runs one seed and tells all, SEEDS=n runs n
 sim: build/sim
@@ -264,6 +313,20 @@ functions-after-deps: build
 #? make bench      what it costs, measured on this machine
 bench: build
 	@bench/run.sh
+
+#? make lambda     the packages for AWS Lambda: build/lambda.zip (x86-64), build/lambda-arm64.zip
+lambda:
+	@tools/deps.sh lambda
+	@$(MAKE) $(LAMBDA_ZIPS)
+	@ls -l $(LAMBDA_ZIPS)
+
+#? make package    runs what they hold, each where there is nothing else
+package:
+	@tools/deps.sh test
+	@$(MAKE) package-after-deps
+
+package-after-deps: build $(LAMBDA_ZIPS)
+	@tools/run-tests.sh $(PACKAGE_RUNS)
 
 #? make install    to PREFIX=/usr/local (DESTDIR is respected)
 install: build

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs what building (deps.sh build) or testing (deps.sh test) needs on Debian 12, Debian 13 and
-# Ubuntu 24.04. It looks at what is there and does nothing when nothing is missing. On another system
+# Installs what building (deps.sh build), packing for AWS Lambda (deps.sh lambda) or testing (deps.sh
+# test) needs on Debian 12, Debian 13 and Ubuntu 24.04. It looks at what is there and does nothing when nothing is missing. On another system
 # it names what it misses; once those things are on PATH and known to pkg-config, it is content.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 level=${1:-build}
-case $level in build | test) ;; *)
-    echo "usage: tools/deps.sh build|test" >&2
+case $level in build | lambda | test) ;; *)
+    echo "usage: tools/deps.sh build|lambda|test" >&2
     exit 2
     ;;
 esac
@@ -45,6 +45,19 @@ find_missing_build() {
     need_program npm npm
 }
 
+# Both architectures are made alike, each by its own compiler, from libraries of Debian 12.
+find_missing_lambda() {
+    need_program gcc-x86-64-linux-gnu x86_64-linux-gnu-gcc
+    need_program gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
+    need_program cmake cmake
+    need_program ninja-build ninja
+    need_program dpkg-dev dpkg-source
+    need_program patch patch
+    need_program xz-utils xz
+    need_program p7zip-full 7z
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
+}
+
 has_fuzzer_runtime() {
     local dir
     dir=$(clang --print-runtime-dir 2>/dev/null) || return 1
@@ -64,6 +77,7 @@ find_missing_test() {
     need_program wrk wrk
     need_program strace strace
     need_program procps ps
+    need_program qemu-user-static "qemu-$(foreign_machine)-static"
     [ -e "$(faketime_library)" ] || missing+=(libfaketime)
     python_has_venv || missing+=(python3 python3-venv)
     if ! has_any chromium chromium-browser google-chrome; then
@@ -77,6 +91,9 @@ find_missing_test() {
 
 # Debian's place for it: nodes whose clocks are apart are started with it.
 faketime_library() { echo "/usr/lib/$(uname -m)-linux-gnu/faketime/libfaketimeMT.so.1"; }
+
+# The other architecture that AWS Lambda has: its package runs under an emulator.
+foreign_machine() { if [ "$(uname -m)" = aarch64 ]; then echo x86_64; else echo aarch64; fi; }
 
 is_ubuntu() { grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null; }
 
@@ -219,6 +236,7 @@ fetch_rie() {
 look() {
     missing=()
     find_missing_build
+    [ "$level" = build ] || find_missing_lambda
     [ "$level" = test ] && find_missing_test
     return 0
 }

@@ -72,6 +72,7 @@ static const struct option options[] = {
          "when it ends: 30d, or 2026-11-23T12:00:00Z (a key: never, a link: 7d)"),
     TEXT(from, "STORE", "where the data are: a data folder, or mongodb://HOST,…/DB?…"),
     TEXT(to, "STORE", "where they go: a data folder, or mongodb://HOST,…/DB?…; nothing is there"),
+    FLAG("plan", plan, "shows what would be made and what it costs"),
     FLAG("fast", fast, "everything five times as fast"),
     FLAG("no-open", no_open, "does not open the page in a browser"),
     FLAG("json", json, "prints JSON for programs"),

@@ -6,7 +6,7 @@
 #include "base/err.h"
 
 struct args {
-    bool json, wait, follow, only, dry_run, once, fast, no_open, count, overdue;
+    bool json, wait, follow, only, dry_run, once, fast, no_open, count, overdue, plan;
     const char *key, *input, *event_id, *template, *status, *stage, *since, *limit, *at, *task,
         *reason, *until, *timers, *token, *output, *error, *message, *assignee, *group, *actor,
         *event, *queue, *exec, *concurrency, *format, *note, *data, *listen, *role, *name, *expires,

@@ -72,6 +72,8 @@ int cmd_import(int argc, char **argv);
 void cmd_import_help(void);
 int cmd_status(int argc, char **argv);
 void cmd_status_help(void);
+int cmd_deploy(int argc, char **argv);
+void cmd_deploy_help(void);
 int cmd_demo(int argc, char **argv);
 void cmd_demo_help(void);
 int cmd_help(int argc, char **argv);

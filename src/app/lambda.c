@@ -4,6 +4,7 @@
  * Before it stands the runtime API, after it the handlers of lambda_int.h. */
 #include "app/command.h"
 #include "app/lambda_int.h"
+#include "app/secret.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "base/version.h"
@@ -360,7 +361,7 @@ int cmd_lambda(int argc, char **argv)
         return EXIT_REFUSED;
     int exit_code = EXIT_USAGE;
     arena_init(&l.call.arena, WORK_BYTES_MAX);
-    if (config_read_lambda(&l.config) == ERR_NONE) {
+    if (secret_read() == ERR_NONE && config_read_lambda(&l.config) == ERR_NONE) {
         log_open(l.config.least, l.config.log_json);
         exit_code = start(&l);
     } else {
@@ -381,5 +382,6 @@ void cmd_lambda_help(void)
         "runtime\nprovided.al2023. Options of \"swm serve\" are told by the environment: SWM_STORE "
         "(mongodb://…),\nSWM_QUEUE (sqs://REGION?events=NAME&timers=NAME), SWM_ADMIN_KEY, "
         "SWM_HOST (names with commas\nbetween), SWM_RETENTION, SWM_LOG_LEVEL, SWM_LOG_JSON; and "
-        "SWM_TICK, how often the schedule\ncalls (60s).");
+        "SWM_TICK, how often the schedule\ncalls (60s). SWM_SECRET is the ARN of a secret of AWS "
+        "Secrets Manager that holds such variables\nas JSON.");
 }

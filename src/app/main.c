@@ -2,6 +2,7 @@
  * subcommand's own file. It must do nothing that only one of them needs. */
 #include "app/command.h"
 
+#include "app/standalone.h"
 #include "base/slice.h"
 #include "base/version.h"
 
@@ -76,6 +77,8 @@ const struct command command_table[] = {
      cmd_import_help},
     {"migrate-store", cmd_migrate, "Moves all data from one store to another",
      "swm migrate-store --from STORE --to STORE", cmd_migrate_help},
+    {"deploy", cmd_deploy, "Shows what AWS Lambda needs, and what it costs",
+     "swm deploy lambda --plan [--json]", cmd_deploy_help},
     {"status", cmd_status, "Says how the server is", "swm status", cmd_status_help},
     {"version", cmd_version, "Prints the version", "swm version [--json]", NULL},
     {"help", cmd_help, "Explains a command", "swm help [COMMAND]", NULL},
@@ -169,6 +172,7 @@ static bool is_bootstrap(const char *path)
 
 int main(int argc, char **argv)
 {
+    standalone_prepare();
     if (argc > 0 && is_bootstrap(argv[0]))
         return cmd_lambda(1, argv);
     if (argc < 2) {
