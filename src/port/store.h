@@ -170,14 +170,14 @@ struct store_request {
                               is 0: from this time on, newest_first before it, as far as records
                               of later positions are not of earlier times */
     int64_t width_ms;      /* ACTIVITY: of a bucket */
-    uint32_t limit;    /* RECORDS FEED LIST DUE READY BEHIND MESSAGES EXPIRED OVERDUE CHAINS: so
-                          many; 0: all */
-    uint32_t look_max; /* MATCHES, ACTIVITY, OVERDUE: about so many are counted, the newest of
-                          ACTIVITY; is_more says when there are more. LIST: so many that do not
-                          match are passed before it answers what it has, with `next`; not in
-                          MongoDB. 0: all */
-    bool newest_first; /* RECORDS, FEED: from the end: seq, pos mean "before" (0: the end) */
-    bool acts_only;    /* FEED */
+    uint32_t limit;        /* RECORDS FEED LIST DUE READY BEHIND MESSAGES EXPIRED OVERDUE CHAINS: so
+                              many; 0: all */
+    uint32_t look_max;     /* MATCHES, ACTIVITY, OVERDUE: about so many are counted, the newest of
+                              ACTIVITY; is_more says when there are more. LIST: so many that do not
+                              match are passed before it answers what it has, with `next`; not in
+                              MongoDB. 0: all */
+    bool newest_first;     /* RECORDS, FEED: from the end: seq, pos mean "before" (0: the end) */
+    bool acts_only;        /* FEED */
     struct store_filter filter; /* LIST, MATCHES */
     struct slice after; /* LIST, MESSAGES, READY, CHAINS: cursor of the previous answer; absent:
                            from the start */
