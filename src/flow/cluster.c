@@ -13,6 +13,9 @@
 #define PEERS_BYTES_MAX (4 * 1024 * 1024)
 #define DUE_EVERY_MS 500
 #define LEAVE_TRIES 3
+/* A gap between two beats of this node after which any other may have one of NODE_SILENT_MS for the
+ * same cause: the store was away, or the machine was busy. */
+#define GAP_MS (NODE_SILENT_MS - NODE_BEAT_MS)
 
 bool cluster_has_peers(const struct flow *f)
 {
@@ -85,12 +88,15 @@ bool cluster_is_watching(const struct flow *f, struct slice node)
 static void look_who_lives(struct flow *f)
 {
     struct cluster *c = f->cluster;
+    bool is_deaf = c->heard_at_ms > 0 && f->now_ms >= c->heard_at_ms + GAP_MS; /* it knows less */
     c->living = 0;
     for (uint32_t k = 0; k < c->peer_count; k++) {
         struct flow_node *n = &c->peers[k].node;
         bool was_alive = n->is_alive;
-        n->is_alive = f->now_ms < n->seen_at_ms + NODE_SILENT_MS;
-        bool is_news = f->now_ms < n->seen_at_ms + NODE_SILENT_MS + NODE_BEAT_MS;
+        int64_t from_ms = n->seen_at_ms > c->steady_from_ms ? n->seen_at_ms : c->steady_from_ms;
+        if (!is_deaf)
+            n->is_alive = f->now_ms < from_ms + NODE_SILENT_MS;
+        bool is_news = f->now_ms < from_ms + NODE_SILENT_MS + NODE_BEAT_MS;
         if (was_alive && is_news && !n->is_alive && !cluster_is_self(f, n->id))
             log_line(LOG_WARN, "flow", "node %.*s is silent", SLICE_ARG(n->id));
         if (n->is_alive && !cluster_is_self(f, n->id))
@@ -234,9 +240,12 @@ static void join(struct flow *f)
 static void note_heard(struct flow *f)
 {
     struct cluster *c = f->cluster;
+    int64_t before_ms = c->heard_at_ms;
     for (uint32_t k = 0; k < c->peer_count; k++)
         if (cluster_is_self(f, c->peers[k].node.id))
             c->heard_at_ms = c->peers[k].node.seen_at_ms;
+    if (before_ms > 0 && c->heard_at_ms >= before_ms + GAP_MS)
+        c->steady_from_ms = c->heard_at_ms;
 }
 
 static void beaten(struct flow *f, struct ask *q)

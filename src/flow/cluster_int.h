@@ -30,6 +30,7 @@ struct cluster {
     uint32_t leave_failures;
     bool is_beating, is_idle_beat, is_due_asked, is_dropped, is_leaving, has_joined;
     int64_t beat_at_ms, due_at_ms, joined_at_ms, heard_at_ms, take_over_at_ms;
+    int64_t steady_from_ms;   /* since when this node's beats have followed each other */
     int64_t company_at_ms;    /* when another node was last seen to live */
     int64_t looked_at_ms;     /* when another was last asked for a list */
     struct takeover takeover; /* one node at a time */

@@ -99,6 +99,11 @@ enum err mongo_find_holder(struct lane *l, struct store_request *r, const struct
     return ERR_EXISTS;
 }
 
+struct rows { /* those of a request that are to be written now */
+    const struct store_row **rows, **met;
+    uint32_t count;
+};
+
 static void add_row(mongoc_bulk_operation_t *bulk, struct store_request *r,
                     const struct store_row *row)
 {
@@ -123,21 +128,28 @@ static void add_row(mongoc_bulk_operation_t *bulk, struct store_request *r,
     bson_destroy(&opts);
 }
 
+/* Leaves in `of` the rows that met another. */
 static enum err take_row_errors(struct lane *l, struct store_request *r,
-                                const struct write_result *w)
+                                const struct write_result *w, struct rows *of)
 {
     enum err err = ERR_NONE;
+    uint32_t met = 0;
     for (uint32_t k = 0; k < w->error_count && err == ERR_NONE; k++) {
         const struct write_error *e = &w->errors[k];
+        const struct store_row *row = of->rows[e->index];
         if (e->code == CODE_DUPLICATE && is_about_index(e, "instances_open"))
-            err = mongo_find_holder(l, r, &r->rows[e->index]);
+            err = mongo_find_holder(l, r, row);
         else if (e->code != CODE_DUPLICATE)
             err = ERR_STORE;
+        if (e->code == CODE_DUPLICATE)
+            of->met[met++] = row;
     }
+    of->count = met;
+    memcpy(of->rows, of->met, met * sizeof(const struct store_row *));
     return err;
 }
 
-static enum err write_rows_once(struct lane *l, struct store_request *r, bool *has_met)
+static enum err write_rows_once(struct lane *l, struct store_request *r, struct rows *of)
 {
     bson_t opts = BSON_INITIALIZER, reply;
     bson_error_t error = {0};
@@ -145,8 +157,8 @@ static enum err write_rows_once(struct lane *l, struct store_request *r, bool *h
     bson_append_bool(&opts, "ordered", -1, false);
     mongoc_bulk_operation_t *bulk =
         mongoc_collection_create_bulk_operation_with_opts(l->collections[C_INSTANCES], &opts);
-    for (uint32_t k = 0; k < r->row_count; k++)
-        add_row(bulk, r, &r->rows[k]);
+    for (uint32_t k = 0; k < of->count; k++)
+        add_row(bulk, r, of->rows[k]);
     bool is_done = mongoc_bulk_operation_execute(bulk, &reply, &error) != 0;
     read_result(&reply, &error, is_done, r->arena, &w);
     bson_destroy(&reply);
@@ -156,21 +168,22 @@ static enum err write_rows_once(struct lane *l, struct store_request *r, bool *h
         log_line(LOG_WARN, "mongo", "rows are written again: %s", w.message);
         return ERR_STORE;
     }
-    for (uint32_t k = 0; k < w.error_count; k++)
-        *has_met |= w.errors[k].code == CODE_DUPLICATE;
-    return take_row_errors(l, r, &w);
+    return take_row_errors(l, r, &w, of);
 }
 
 /* A row that is newer is met by its name, and all is well. So is one that came to be in between: by
  * the second time it is known which it is. */
 static enum err write_rows(struct lane *l, struct store_request *r)
 {
-    bool has_met = false, again = false;
+    struct rows of = {.count = r->row_count};
+    of.rows = arena_array(r->arena, r->row_count, sizeof(const struct store_row *));
+    of.met = arena_array(r->arena, r->row_count, sizeof(const struct store_row *));
+    for (uint32_t k = 0; k < r->row_count; k++)
+        of.rows[k] = &r->rows[k];
     enum err err = mongo_put_payloads(l, &r, 1);
-    if (err != ERR_NONE || r->row_count == 0)
-        return err;
-    err = write_rows_once(l, r, &has_met);
-    return err == ERR_NONE && has_met ? write_rows_once(l, r, &again) : err;
+    for (int tries = 0; tries < 2 && err == ERR_NONE && of.count > 0; tries++)
+        err = write_rows_once(l, r, &of);
+    return err;
 }
 
 /* --- templates, queues, messages, meta, keys --- */

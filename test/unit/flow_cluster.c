@@ -70,6 +70,25 @@ TEST(a_retry_that_a_dead_node_waited_for_is_made_by_another)
     nodes_close();
 }
 
+TEST(nodes_that_were_silent_together_do_not_take_each_other_for_dead)
+{
+    nodes_open();
+    (void)node_start(&nodes.of[0], "K");
+    (void)node_start(&nodes.of[1], "L");
+    for (unsigned n = 0; n < 2; n++)
+        nodes.of[n].is_stopped = true; /* before a beat says that their messages are out */
+    nodes_wait(NODE_SILENT_MS + 2 * NODE_BEAT_MS);
+    for (unsigned n = 0; n < 2; n++)
+        nodes.of[n].is_stopped = false;
+    nodes_wait(4000);
+    CHECK(nodes_count_sent("a") == 2 && nodes_count_sent("b") == 2);
+    nodes.of[1].is_stopped = true; /* but one that is silent alone is replaced */
+    nodes_wait(NODE_SILENT_MS + 2 * NODE_BEAT_MS);
+    struct flow_node seen[4];
+    CHECK_INT(flow_nodes(nodes.of[0].flow, seen, 4), 1);
+    nodes_close();
+}
+
 TEST(what_a_dead_node_had_to_wake_is_shared_out)
 {
     nodes_open();
