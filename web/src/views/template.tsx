@@ -20,7 +20,7 @@ export const versionPath = (name: string, version: string | number): string =>
 
 const isOf =
   (name: string) =>
-  (record: { event: string; template?: string }): boolean =>
+  (record: { event: string; template?: string | null }): boolean =>
     record.event === 'TemplateApplied' && (record.template ?? name) === name;
 
 /** The version that the address names, else the newest. */
