@@ -1,7 +1,8 @@
 // With keys: logging in and out, what a role may do, making and revoking keys; and that no other
 // origin can do any of it, with keys and without.
 import { createServer } from 'node:http';
-import { apply, check, finish, must, mustBeAccessible, mustFit, openBrowser, shot, startServer, until,
+import { apply, check, finish, must, mustBeAccessible, mustFit, openBrowser, shot, startServer,
+  until,
   visit } from './_page.mjs';
 
 const ADMIN = 'an-admin-key-for-tests';
@@ -68,7 +69,8 @@ await check('a key is made, shown once, and works', async () => {
   await shot(browser, 'key-made');
   await mustBeAccessible(browser, 'a key that was made');
   await dialog.getByRole('button', { name: 'I have it' }).click();
-  const reply = await fetch(`${server.base}/v1/tasks`, { headers: { Authorization: `Bearer ${kitchen}` } });
+  const reply = await fetch(`${server.base}/v1/tasks`,
+    { headers: { Authorization: `Bearer ${kitchen}` } });
   must(reply.ok, `the key is answered ${reply.status}`);
   await page.locator('tr', { hasText: 'kitchen' }).waitFor();
   await shot(browser, 'keys');
@@ -91,7 +93,8 @@ await check('a viewer is told what needs another role, and cannot do it', async 
   await logInAs('viewer');
   await page.locator('.todo', { hasText: 'sign' }).click();
   await page.getByText('This needs the role operator; your key has viewer.').waitFor();
-  must(await page.getByRole('button', { name: 'Done', exact: true }).isDisabled(), 'Done can be pressed');
+  must(await page.getByRole('button', { name: 'Done', exact: true }).isDisabled(),
+    'Done can be pressed');
   await visit(browser, server, '#/queues?open=cook_queue');
   await page.getByText('This needs the role operator; your key has viewer.').waitFor();
   must(await page.getByRole('button', { name: 'Purge…' }).isDisabled(), 'Purge can be pressed');
@@ -137,7 +140,8 @@ async function attack(target, path, body) {
     await send({ body: text, mode: 'no-cors', headers: { 'Content-Type': 'text/plain' } });
     await send({ body: new URLSearchParams({ event: text }), mode: 'no-cors' });
     navigator.sendBeacon(url, new Blob([text], { type: 'text/plain' }));
-    for (const enctype of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data']) {
+    for (const enctype of ['text/plain', 'application/x-www-form-urlencoded',
+      'multipart/form-data']) {
       const frame = Object.assign(document.createElement('iframe'), { name: `f${enctype}` });
       document.body.append(frame);
       const form = Object.assign(document.createElement('form'),
@@ -145,7 +149,8 @@ async function attack(target, path, body) {
       const input = Object.assign(document.createElement('input'), { name: text, value: '' });
       form.append(input);
       document.body.append(form);
-      const loaded = new Promise((resolve) => frame.addEventListener('load', resolve, { once: true }));
+      const loaded = new Promise((resolve) => frame.addEventListener('load', resolve,
+        { once: true }));
       form.submit();
       await Promise.race([loaded, new Promise((resolve) => setTimeout(resolve, 500))]);
     }
@@ -153,7 +158,8 @@ async function attack(target, path, body) {
   await stranger.close();
 }
 
-await check('another origin starts, controls and answers nothing, with keys or without', async () => {
+await check('another origin starts, controls and answers nothing, with keys or without',
+  async () => {
   await open.api('/v1/instances', { template: 'orders', key: 'VICTIM', input: {} });
   const { instance } = await open.api('/v1/instances/VICTIM');
   const before = (await open.api('/v1/events?limit=1000')).events.length;
@@ -169,7 +175,8 @@ await check('another origin starts, controls and answers nothing, with keys or w
   must((await open.api(`/v1/instances/${instance}`)).status === 'RUNNING', 'it cancelled one');
   must((await open.api('/v1/tasks')).tasks.length === 1, 'it answered a task');
   const after = (await open.api('/v1/events?limit=1000')).events;
-  must(after.length === before, `${after.length - before} events came: ${JSON.stringify(after[before])}`);
+  must(after.length === before,
+    `${after.length - before} events came: ${JSON.stringify(after[before])}`);
   must((await server.api('/v1/keys')).keys.filter((k) => k.role === 'admin').length === 0, 'a key');
 });
 

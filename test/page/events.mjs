@@ -1,5 +1,6 @@
 // The feed and the audit: live, standing still, looked through, followed to the instance.
-import { apply, check, complete, finish, HOSTILE, must, mustBeAccessible, mustFit, openBrowser, shot,
+import { apply, check, complete, finish, HOSTILE, must, mustBeAccessible, mustFit, openBrowser,
+  shot,
   startServer, take, until, visit } from './_page.mjs';
 
 const ORDERS = `
@@ -41,7 +42,8 @@ await check('paused, it stands still and counts what is new', async () => {
   await page.getByRole('button', { name: 'Go on' }).click();
 });
 
-await check('an event is told in words, with its record, and leads to the instance as of then', async () => {
+await check('an event is told in words, with its record, and leads to the instance as of then',
+  async () => {
   await complete(server, await take(server, 'cook_queue', (m) => m.key === 'ORDER-1'));
   await page.getByRole('button', { name: 'cook is done' }).click();
   const dialog = page.getByRole('dialog');

@@ -1,4 +1,5 @@
-// The inbox: what is overdue first, whose it is, the story, the form made from the schema, the answer.
+// The inbox: what is overdue first, whose it is, the story, the form made from the schema, the
+// answer.
 import { apply, check, complete, DESKTOP, fail, finish, HOSTILE, must, mustBeAccessible, mustFit,
   openBrowser, PHONE, shot, startServer, take, until, visit } from './_page.mjs';
 
@@ -65,7 +66,8 @@ await check('what is due comes first, then the oldest', async () => {
   await page.locator('.todo .late').first().waitFor(); // its second is over
 });
 
-await check('the first one is open beside the list, with its story and what it is about', async () => {
+await check('the first one is open beside the list, with its story and what it is about',
+  async () => {
   await page.locator('.todo', { hasText: 'deliver_food' }).click();
   await open().getByText('22 Mill Road').waitFor();
   await open().getByText(HOSTILE).waitFor();
@@ -101,7 +103,8 @@ await check('completing gives the output as it was typed, by the name of the rea
     return shown.status === 'COMPLETED' && shown;
   });
   const task = order.stages[1].tasks[0];
-  must(task.output.received_by === 'Mrs. Doe' && task.output.tip === 2.5, JSON.stringify(task.output));
+  must(task.output.received_by === 'Mrs. Doe' && task.output.tip === 2.5,
+    JSON.stringify(task.output));
   const text = await (await fetch(`${server.base}/v1/instances/ORDER-1`)).text();
   must(text.includes('2.50'), 'the digits are as typed');
   const { events } = await server.api('/v1/audit?limit=1');

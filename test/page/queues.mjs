@@ -1,5 +1,6 @@
 // Queues, the server itself, and the keyboard.
-import { apply, check, finish, HOSTILE, must, mustBeAccessible, mustFit, openBrowser, shot, startServer,
+import { apply, check, finish, HOSTILE, must, mustBeAccessible, mustFit, openBrowser, shot,
+  startServer,
   until, visit } from './_page.mjs';
 
 const ORDERS = `
@@ -71,7 +72,8 @@ await check('a name is looked for, in the address', async () => {
 await check('about tells the server, its limits and the keys of the keyboard', async () => {
   await visit(browser, server, '#/about');
   await page.getByText('Everything is in order').waitFor();
-  await page.getByText('one process').or(page.getByText('cluster', { exact: true })).first().waitFor();
+  await page.getByText('one process').or(page.getByText('cluster',
+    { exact: true })).first().waitFor();
   const limit = page.locator('.limits div', { hasText: 'an event as it arrives' });
   must((await limit.textContent()).includes('1 MiB'), await limit.textContent());
   await shot(browser, 'about');

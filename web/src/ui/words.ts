@@ -67,5 +67,6 @@ export const whyOf = (record: EventRecord): string =>
 export function whoOf(record: EventRecord): string {
   const who = record.actor ?? '';
   const slash = who.indexOf('/');
-  return slash > 0 ? `${who.slice(slash + 1)} (${who.slice(0, slash)})` : who || record.source || '';
+  return slash > 0 ? `${who.slice(slash + 1)} (${who.slice(0, slash)})` : who || record.source
+    || '';
 }

@@ -9,7 +9,8 @@ import { useFeed } from './feed-list';
 import { FeedRows } from './feed-rows';
 
 const QUICK: [string, string][] = [['ReplayTask', 'Replay'], ['PauseWorkflow', 'Pause'],
-  ['ResumeWorkflow', 'Resume'], ['CancelWorkflow', 'Cancel'], ['TaskCompleted', 'Completed by hand'],
+  ['ResumeWorkflow', 'Resume'], ['CancelWorkflow', 'Cancel'], ['TaskCompleted',
+    'Completed by hand'],
   ['TemplateApplied', 'Templates'], ['KeyCreated', 'Keys']];
 
 const cliOf = (f: Filter): string => command('audit',
@@ -24,13 +25,15 @@ export default function View() {
   });
   return (
     <Page title="Audit" isFull actions={store.name.value !== '' && (
-      <button type="button" onClick={() => setTerms({ actor: store.name.value })}>What I did</button>
+      <button type="button" onClick={() => setTerms(
+        { actor: store.name.value })}>What I did</button>
     )}>
       <FeedBar filter={filter} kinds={ACTS}
         quick={{ name: 'event', label: 'What', words: QUICK }} />
       <div class="card card-plain instances">
         <FeedRows {...feed} label="What people did" nothing={{ title: 'Nobody did such a thing',
-          text: 'Replays, pauses, cancellations, answers by hand, applied templates and access keys '
+          text: 'Replays, pauses, cancellations, answers by hand, applied templates and '
+            + 'access keys '
             + 'are listed here, with who, when and why.' }} />
       </div>
       <Cli line={cliOf(filter)} />

@@ -9,7 +9,8 @@ import { KINDS, matches, queryOf, readFilter } from './feed-filter';
 import { useFeed } from './feed-list';
 import { FeedRows } from './feed-rows';
 
-const QUICK: [string, string][] = [['applied', 'Applied'], ['refused', 'Refused'], ['stale', 'Stale'],
+const QUICK: [string, string][] = [['applied', 'Applied'], ['refused', 'Refused'], ['stale',
+  'Stale'],
   ['duplicate', 'Duplicate'], ['unknown', 'Unknown'], ['invalid', 'Invalid']];
 
 export default function View() {

@@ -1,4 +1,5 @@
-// What is looked for among events: the bar above the list. Everything chosen here is in the address.
+// What is looked for among events: the bar above the list. Everything chosen here is in the
+// address.
 import type { ComponentChildren } from 'preact';
 import { useSignal } from '@preact/signals';
 import { useData } from '../data';
@@ -16,7 +17,8 @@ function Words({ label, known, chosen, put }: {
   return (
     <fieldset class="field choices"><legend>{label}</legend>
       {[...new Set([...known, ...words(chosen)])].map((word) => (
-        <label key={word} class="check"><input type="checkbox" checked={words(chosen).includes(word)}
+        <label key={word} class="check"><input type="checkbox" checked={words(chosen).includes(
+          word)}
           onChange={() => put(toggled(chosen, word))} /><span>{word}</span></label>
       ))}
     </fieldset>
@@ -114,7 +116,8 @@ export function FeedBar({ filter, kinds, quick, children }: {
                 aria-label={`Without: ${told(name, filter[name] ?? '')}`}
                 onClick={() => choose(without(name))}><Icon name="close" /></button></li>
           ))}
-          <li><button type="button" class="link-button" onClick={() => choose({})}>Show all</button></li>
+          <li><button type="button" class="link-button" onClick={() => choose(
+            {})}>Show all</button></li>
         </ul>
       )}
     </>

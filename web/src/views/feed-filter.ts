@@ -6,11 +6,13 @@ import type { Terms } from '../route';
 
 export const VERDICTS: Verdict[] = ['applied', 'duplicate', 'stale', 'refused', 'invalid',
   'unknown', 'too_large'];
-export const KINDS = ['StartWorkflow', 'TaskStarted', 'TaskHeartbeat', 'TaskCompleted', 'TaskFailed',
+export const KINDS = ['StartWorkflow', 'TaskStarted', 'TaskHeartbeat', 'TaskCompleted',
+  'TaskFailed',
   'TaskPending', 'PauseWorkflow', 'ResumeWorkflow', 'CancelWorkflow', 'ReplayTask', 'ReplayStage',
   'Wake', 'MessageDeleted', 'TemplateApplied', 'KeyCreated', 'KeyRevoked', 'InstanceRemoved',
   'InstanceImported', 'InstanceShared'];
-export const ACTS = ['PauseWorkflow', 'ResumeWorkflow', 'CancelWorkflow', 'ReplayTask', 'ReplayStage',
+export const ACTS = ['PauseWorkflow', 'ResumeWorkflow', 'CancelWorkflow', 'ReplayTask',
+  'ReplayStage',
   'TaskCompleted', 'TaskFailed', 'TaskPending', 'TemplateApplied', 'KeyCreated', 'KeyRevoked',
   'InstanceImported', 'InstanceShared'];
 export const SOURCES = ['http', 'sqs', 'cli', 'page', 'clock'];
@@ -68,5 +70,6 @@ const TOLD: Record<Name, string> = { verdict: 'Verdict', event: 'Event', source:
 /** What a chip says of a term. */
 export function told(name: Name, value: string): string {
   const isTime = name === 'since' || name === 'until';
-  return `${TOLD[name]}: ${isTime ? new Date(value).toLocaleString() : value.replaceAll(',', ', ')}`;
+  const told = isTime ? new Date(value).toLocaleString() : value.replaceAll(',', ', ');
+  return `${TOLD[name]}: ${told}`;
 }

@@ -1,4 +1,5 @@
-// Events from the newest back, page by page, and those that come meanwhile before them. What is rare
+// Events from the newest back, page by page, and those that come meanwhile before them. What is
+// rare
 // is looked for in steps: the list says how far back it has come, until it is told to stop.
 import { useEffect, useRef } from 'preact/hooks';
 import { useSignal } from '@preact/signals';

@@ -43,7 +43,8 @@ function Row({ record }: { record: EventRecord }) {
         title={record.event} onClick={() => openEvent(record)}>{sentence(record)}</button></span>
       <span role="cell" class="ev-about" dir="auto">
         {place && about ? <a href={place}>{about}</a> : about}
-        {record.template && record.template !== about && <span class="quiet"> {record.template}</span>}
+        {record.template && record.template !== about
+          && <span class="quiet"> {record.template}</span>}
       </span>
       <span role="cell" class="ev-who quiet" dir="auto">{whoOf(record)}</span>
       <span role="cell" class="ev-why" dir="auto" title={why}>{why}</span>

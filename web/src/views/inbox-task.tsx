@@ -24,7 +24,8 @@ const STORY = 50;
 
 type ShownTask = { name: string; status: TaskStatus; kind: string; generation: number;
   attempt: number; input: unknown; error?: string | null };
-type Instance = { instance: string; template: string; version: number; key: string | null; status: InstanceStatus;
+type Instance = { instance: string; template: string; version: number; key: string | null;
+  status: InstanceStatus;
   input: unknown; stages: { name: string; tasks: ShownTask[] }[] };
 type Events = { events: EventRecord[]; next: string | null };
 
@@ -225,7 +226,8 @@ export function OpenTask({ name, known, onDone }: {
           const found = findTask(instance, task);
           return (
             <>
-              {instance.status === 'PAUSED' && <p class="callout">The instance is paused: your answer
+              {instance.status === 'PAUSED'
+                && <p class="callout">The instance is paused: your answer
                 is taken, what follows waits.</p>}
               {found && <About instance={instance} task={found} />}
               <Story id={id} />

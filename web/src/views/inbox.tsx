@@ -110,7 +110,8 @@ function Bar() {
           onClick={() => setTerms({ overdue: term('overdue') ? null : '1', open: null })}>
           Overdue</button>
       </div>
-      <button type="button" class="icon-button" aria-label="Change your name" title="Change your name"
+      <button type="button" class="icon-button" aria-label="Change your name"
+        title="Change your name"
         onClick={askName}><Icon name="person" /></button>
     </div>
   );

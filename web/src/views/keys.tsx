@@ -64,7 +64,8 @@ function make(reload: () => void): void {
 function revoke(key: AccessKey, reload: () => void): void {
   openAction({
     title: `Revoke ${key.name ?? key.id}`, confirm: 'Revoke it', isDanger: true, reason: 'none',
-    text: <p>Whoever uses it is refused from now on, on every node within a second or so. It cannot be
+    text: <p>Whoever uses it is refused from now on,
+      on every node within a second or so. It cannot be
       taken back.</p>,
     cli: () => command('key', 'revoke', key.id),
     send: async () => {
@@ -79,14 +80,16 @@ function Row({ item, reload }: { item: AccessKey; reload: () => void }) {
   const isValid = item.status === 'valid';
   return (
     <tr>
-      <td dir="auto"><b>{item.name ?? item.id}</b>{item.name && <span class="quiet"> {item.id}</span>}</td>
+      <td dir="auto"><b>{item.name ?? item.id}</b>{item.name
+        && <span class="quiet"> {item.id}</span>}</td>
       <td>{item.role}</td>
       <td><span class={`pill ${isValid ? 's-COMPLETED' : 's-CANCELLED'}`}>{item.status}</span></td>
       <td class="queue-workers"><Moment at={item.created_at} />
         {item.created_by && <span class="quiet" dir="auto"> by {item.created_by}</span>}</td>
       <td class="queue-delayed"><Moment at={item.expires_at} /></td>
       <td class="queue-delayed"><Moment at={item.used_at} /></td>
-      <td>{isValid && <button type="button" onClick={() => revoke(item, reload)}>Revoke…</button>}</td>
+      <td>{isValid && <button type="button" onClick={() => revoke(item,
+        reload)}>Revoke…</button>}</td>
     </tr>
   );
 }
@@ -101,17 +104,20 @@ export default function View() {
   const shown = (keys: AccessKey[]) => keys.filter((k) => all.value || k.status === 'valid');
   return (
     <Page title="Access keys" trail={[['About', href(['about'])]]} actions={
-      <button type="button" class="primary" disabled={why !== null} onClick={() => make(data.reload)}>
+      <button type="button" class="primary" disabled={why !== null} onClick={() => make(
+        data.reload)}>
         <Icon name="plus" />Make a key</button>}>
       {why ? <Empty title="Keys are for administrators" text={why} /> : (
         <section class="card card-plain" aria-label="Access keys">
           <Shown data={data}>{({ keys }) => (keys.length === 0
             ? <Empty title="There are no keys"
-              text="Without keys everybody on this machine may do everything. The first key has to be an admin's." />
+              text={"Without keys everybody on this machine may do everything. "
+                + "The first key has to be an admin's."} />
             : <><div class="queue-table" tabIndex={0} role="group" aria-label="Keys">
               <table class="table"><thead><tr><th>Key</th><th>Role</th>
                 <th>State</th><th class="queue-workers">Made</th><th class="queue-delayed">Ends</th>
-                <th class="queue-delayed">Last used here</th><th><span class="hidden">Actions</span></th>
+                <th class="queue-delayed">Last used here</th>
+                <th><span class="hidden">Actions</span></th>
               </tr></thead><tbody>{shown(keys).map((k) => (
                 <Row key={k.id} item={k} reload={data.reload} />))}</tbody></table></div>
             <label class="check list-foot"><input type="checkbox" checked={all.value}

@@ -22,7 +22,8 @@ const queuePath = (name: string): string => `v1/queues/${encodeURIComponent(name
 function purge(name: string, reload: () => void): void {
   openAction({
     title: `Purge ${name}`,
-    text: <p>Every message that is no task is deleted for good. Messages of tasks stay: they end with
+    text: <p>Every message that is no task is deleted for good. Messages of tasks stay: they
+      end with
       their instances.</p>,
     confirm: 'Delete these messages', isDanger: true, reason: 'none',
     cli: () => command('queue', 'purge', name),
@@ -50,11 +51,13 @@ function One({ message }: { message: Message }) {
         {isTask ? <><b dir="auto">{message.task}</b> <span dir="auto">
           {message.key ?? message.instance}</span>
         <span class="quiet"> attempt {message.attempt}</span></>
-          : <><b>Message</b> <span dir="auto" class="quiet">{brief(message.body ?? '', 60)}</span>{' '}
+          : <><b>Message</b> <span dir="auto" class="quiet">{brief(message.body ?? '',
+            60)}</span>{' '}
             <Moment at={message.sent_at} /></>}
       </summary>
       {isTask && <p><a href={href(['instances', message.instance ?? ''])}>To the instance</a></p>}
-      <Json value={isTask ? message : { ...message, body: asJson(message.body) }} label="The message" />
+      <Json value={isTask ? message : { ...message, body: asJson(
+        message.body) }} label="The message" />
     </details></li>
   );
 }
@@ -66,7 +69,8 @@ function Messages({ name }: { name: string }) {
   return (
     <section class="todo-part" aria-label="Messages">
       <header class="card-head"><h3>What waits in it</h3>
-        <button type="button" onClick={data.reload} disabled={why !== null}>Look again</button></header>
+        <button type="button" onClick={data.reload} disabled={why !== null}>Look again</button>
+      </header>
       {why && <p class="callout">{why}</p>}
       {data.error && <Failure error={data.error} title="Nobody can look into it" />}
       {data.isLoading && <Loading rows={3} />}
@@ -83,7 +87,8 @@ function Facts({ queue }: { queue: QueueInfo }) {
     <section class="todo-part" aria-label="Facts">
       {queue.problem && <p class="callout callout-bad" dir="auto">{queue.problem}</p>}
       <dl class="facts">
-        <div><dt>Waiting</dt><dd>{queue.visible.toLocaleString()}{queue.more && ' or more'}</dd></div>
+        <div><dt>Waiting</dt><dd>{queue.visible.toLocaleString()}{queue.more
+          && ' or more'}</dd></div>
         <div><dt>In flight</dt><dd>{queue.in_flight.toLocaleString()}</dd></div>
         <div><dt>Delayed</dt><dd>{queue.delayed.toLocaleString()}</dd></div>
         <div><dt>Workers that wait</dt><dd>{queue.waiting_receives.toLocaleString()}</dd></div>

@@ -26,17 +26,21 @@ function Search() {
   return (
     <label class="search"><Icon name="search" /><span class="hidden">Name begins with</span>
       <input type="search" value={text.value} placeholder="Name begins with…" autocomplete="off"
-        spellcheck={false} onInput={(e) => { text.value = e.currentTarget.value.trim(); }} /></label>
+        spellcheck={false} onInput={(e) =>
+          { text.value = e.currentTarget.value.trim(); }} /></label>
   );
 }
 
 function Serves({ queue }: { queue: QueueInfo }) {
   const [first, ...others] = queue.serves;
   if (first === undefined)
-    return <span class="quiet">{queue.queue === 'swm-events' ? 'takes events' : 'no template'}</span>;
+    return (
+      <span class="quiet">{queue.queue === 'swm-events' ? 'takes events' : 'no template'}</span>
+    );
   return (
     <span dir="auto"><a href={href(['templates', first.template])}>{first.template}</a>
-      <span class="quiet"> {first.task}{others.length > 0 && ` and ${others.length} more`}</span></span>
+      <span class="quiet"> {first.task}{others.length > 0
+        && ` and ${others.length} more`}</span></span>
   );
 }
 
@@ -44,7 +48,8 @@ function Serves({ queue }: { queue: QueueInfo }) {
 function Depth({ queue, most }: { queue: QueueInfo; most: number }) {
   const width = most > 0 ? `${Math.round((queue.visible / most) * 100)}%` : '0';
   return (
-    <span class="depth"><span class="figures">{queue.visible.toLocaleString()}{queue.more && '+'}</span>
+    <span class="depth"><span class="figures">{queue.visible.toLocaleString()}{queue.more
+      && '+'}</span>
       <span class="depth-bar" aria-hidden="true"><span style={{ width }} /></span></span>
   );
 }
