@@ -171,8 +171,8 @@ const char *const schema_steps[STORE_SQLITE_FORMAT] = {
     " WHERE NOT is_open;",
 
     /* 3: what somebody did, found among everything that happened; NULL costs the others nothing.
-     * Rows with inbox entries of the older kind are written again: they look as if another queue driver
-     * had their messages. */
+     * Rows with inbox entries of the older kind are written again: they look as if another queue
+     * driver had their messages. */
     "ALTER TABLE events ADD COLUMN is_act INTEGER;"
     "UPDATE events SET is_act = 1 WHERE event IN ('PauseWorkflow', 'ResumeWorkflow',"
     " 'CancelWorkflow', 'ReplayTask', 'ReplayStage', 'TemplateApplied', 'KeyCreated',"
