@@ -2,7 +2,14 @@
 const PLACE = 'swm-actor';
 const BYTES_MAX = 128;
 
-export const actor = (): string => globalThis.localStorage?.getItem(PLACE) ?? '';
+/** A frame in another site's page, and a test, have no such place. */
+export function actor(): string {
+  try {
+    return localStorage.getItem(PLACE) ?? '';
+  } catch {
+    return '';
+  }
+}
 
 /** False: it is too long, or has characters that a header cannot carry. */
 export function setActor(name: string): boolean {
