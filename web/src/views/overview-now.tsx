@@ -124,8 +124,9 @@ function QueueTable({ queues }: { queues: Queue[] }) {
       <tbody>
         {busy.slice(0, FEW).map((q) => (
           <tr key={q.queue}>
-            <td dir="auto">{q.queue}{isUnattended(q, store.now.value) && (
-              <span class="unattended"><Icon name="warning" />nobody takes them</span>)}</td>
+            <td class="now-queue" dir="auto" title={q.queue}>{q.queue}
+              {isUnattended(q, store.now.value) && (
+                <span class="unattended"><Icon name="warning" />nobody takes them</span>)}</td>
             <td class="number">{q.visible.toLocaleString()}</td>
             <td class="number">{q.in_flight.toLocaleString()}</td>
             <td class="number"><Moment at={q.oldest_at} /></td>
