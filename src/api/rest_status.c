@@ -93,6 +93,11 @@ static void put_nodes(struct json_out *o, const struct rest *x, struct arena *a)
     json_array_end(o);
 }
 
+static const char *mode_of(const struct flow *f)
+{
+    return flow_is_guest(f) ? "serverless" : flow_is_shared(f) ? "cluster" : "one process";
+}
+
 void rest_status_show(struct rest *x, struct http_request *r, const struct slice *args)
 {
     (void)args;
@@ -105,7 +110,7 @@ void rest_status_show(struct rest *x, struct http_request *r, const struct slice
     json_put_boolean(&o, "ready", problem == NULL);
     json_put_string(&o, "problem", problem == NULL ? SLICE_NONE : slice_of(problem));
     json_put_text(&o, "version", version_text);
-    json_put_text(&o, "mode", flow_is_shared(x->flow) ? "cluster" : "one process");
+    json_put_text(&o, "mode", mode_of(x->flow));
     json_put_text(&o, "node", x->node);
     json_put_time(&o, "started_at", x->began_at_ms);
     put_store(&o, x);

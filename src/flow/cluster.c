@@ -117,6 +117,11 @@ bool flow_is_heard(const struct flow *f)
     return f->config.is_guest || cluster_is_heard(f);
 }
 
+bool flow_is_guest(const struct flow *f)
+{
+    return f->config.is_guest;
+}
+
 bool flow_is_shared(const struct flow *f)
 {
     return f->is_shared;

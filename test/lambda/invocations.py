@@ -79,6 +79,7 @@ def queries(function):
     by_key = function.get("/v1/instances/food-order%2FA%20%26%20B%2F%C3%BC")
     must(by_key["key"] == "A & B/ü", by_key)
     must(function.ask("GET", "/v1/instances?nothing=1")[0] == 400, "a query that is not known")
+    must(function.get("/v1/status")["mode"] == "serverless", "what it is")
 
 
 def rest_event(method, path, body=None, stage="prod", query=None, proxy=None, headers=None):
