@@ -327,7 +327,7 @@ bool event_is_act(const struct event *e, bool is_for_people)
         return false;
     default:
         if (is_answer(e->kind))
-            return is_for_people || (is_persons && e->token.len == 0);
+            return is_for_people || (is_persons && !e->is_by_token && e->token.len == 0);
         return event_kind_is_own(e->kind) || event_kind_role(e->kind) >= ROLE_OPERATOR;
     }
 }

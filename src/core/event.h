@@ -19,6 +19,7 @@ struct event {
     int64_t item, generation, attempt; /* attempt 0: not told: the current one is meant */
     bool is_earlier;                   /* `template` is a component_name */
     bool is_workers;                   /* the sender may answer for services only, not for people */
+    bool is_by_token;                  /* it came with a token, which is gone by now */
     /* content */
     struct slice input;          /* JSON text: StartWorkflow, ReplayTask */
     struct slice output;         /* JSON text: TaskCompleted */

@@ -326,6 +326,7 @@ static bool take_token(struct flow *f, struct arrival *v)
     if (!token_decode(&v->arena, &f->keys, v->e.token, &t))
         return false;
     v->is_key_tried = true; /* it names an id for certain */
+    v->e.is_by_token = true;
     v->e.instance = t.instance;
     v->e.task = t.task;
     v->e.stage = SLICE_NONE;

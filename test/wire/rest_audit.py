@@ -34,7 +34,8 @@ def audit():
         s.post(f"/v1/instances/{one}/resume", {"reason": "gas is back"}, ann)
         s.post("/v1/tasks/complete", {"instance": one, "task": "sign", "output": {"ok": True}}, ann)
         token = s.post("/v1/queues/pack_queue/receive", {"max": 1}).json["messages"][0]["token"]
-        s.post("/v1/tasks/complete", {"token": token})
+        by_worker = {**ann, "X-SWM-Client": "cli"}  # swm worker is a worker, not a person
+        s.post("/v1/tasks/complete", {"token": token}, by_worker)
         s.post("/v1/tasks/complete", {"instance": two, "task": "pack"}, {**ann, "X-SWM-Actor": "bob"})
         s.post(f"/v1/instances/{two}/cancel", {"reason": "enough"}, {**ann, "X-SWM-Actor": "bob"})
         page = s.get("/v1/audit?limit=3")
