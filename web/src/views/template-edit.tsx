@@ -3,6 +3,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { type Signal, useSignal } from '@preact/signals';
 import { get, templatePath } from '../api/client';
+import { onReconnect } from '../api/feed';
 import type { Layout } from '../api/instance';
 import type { Template } from '../api/template';
 import { useData } from '../data';
@@ -131,10 +132,12 @@ function CodeBox({ work, schema }: { work: Work; schema: { current: Schema | nul
       });
       checkSoon.now();
     });
+    const stopHealing = onReconnect(checkSoon.now);
     const leave = (): void => keep(work);
     window.addEventListener('pagehide', leave);
     return () => {
       isGone = true;
+      stopHealing();
       window.removeEventListener('pagehide', leave);
       leave();
       work.editor.current?.end();
