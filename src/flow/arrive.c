@@ -195,8 +195,10 @@ static void templates_listed(struct flow *f, struct ask *q)
 static void ask_templates(struct flow *f, struct slice key, struct search *s)
 {
     struct ask *q = ask_new(f, STORE_LIST, templates_listed);
-    if (q != NULL)
+    if (q != NULL) {
         q->r.limit = LIST_LIMIT_DEFAULT;
+        q->r.filter.with_new = true; /* one that has just been started has its key */
+    }
     ask_store(f, q, key, SLICE_NONE, s);
 }
 

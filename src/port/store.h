@@ -144,6 +144,8 @@ struct store_filter { /* absent or 0: not asked */
     int64_t since_ms, until_ms;                 /* updated at or after, before */
     int64_t started_since_ms, started_until_ms; /* started at or after, before */
     struct slice not_queue; /* open ones whose messages were given to another queue driver */
+    bool with_new; /* LIST: also those of which no record is folded into the row yet; it has the
+                      template, the key and the start alone */
 };
 
 struct store_request {

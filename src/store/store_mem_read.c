@@ -205,7 +205,8 @@ static enum err list(struct store_mem *s, struct store_request *r)
     }
     for (uint32_t i = 0; i < s->data.instance_count; i++) {
         const struct mem_instance *it = s->data.instances[i];
-        if (mem_is_row(it) && is_after(it, at_ms, n) && mem_passes(it->row, &r->filter)) {
+        bool is_there = mem_is_row(it) || (r->filter.with_new && it->row != NULL);
+        if (is_there && is_after(it, at_ms, n) && mem_passes(it->row, &r->filter)) {
             chosen[count++] = it;
         }
     }

@@ -103,6 +103,8 @@ void mongo_put_filter(bson_t *b, struct arena *a, const struct store_filter *f)
         bson_append_bool(&range, "$exists", -1, true);
         bson_append_document_end(b, &range);
     }
+    if (f->with_new)
+        return;
     bson_append_document_begin(b, "rev", -1, &range);
     bson_append_int64(&range, "$gt", -1, 0);
     bson_append_document_end(b, &range);

@@ -227,6 +227,15 @@ static uint32_t count_listed(struct rig *t, struct store_filter filter)
     return r->row_count;
 }
 
+CONTRACT(ALL, what_has_just_been_started_is_listed_by_its_key_where_that_is_asked)
+{
+    CHECK(rig_do(t, rig_start(t, rig_row(t, "a", "ORDER-1"))) == ERR_NONE);
+    struct store_filter by_key = {.key = SLICE("ORDER-1"), .with_new = true};
+    CHECK(count_listed(t, by_key) == 1);
+    by_key.key = SLICE("ORDER-2");
+    CHECK(count_listed(t, by_key) == 0);
+}
+
 CONTRACT(ALL, a_list_keeps_to_each_filter_and_to_all_together)
 {
     struct store_row *row = start(t, "a", "K1", 1000);
