@@ -71,7 +71,7 @@ await check('what failed is told with its reason', async () => {
     await fail(server, message, 'OutOfStock', `no ${HOSTILE}`);
   }
   await item(HOSTILE).getByText('cook failed for good in attempt 2 of 2: OutOfStock').waitFor();
-  must(await tile('FAILED').textContent() === '1', 'one failed');
+  await until('one has failed', async () => await tile('FAILED').textContent() === '1');
 });
 
 await check('what is overdue and what is tried again and again is told too', async () => {
