@@ -63,6 +63,8 @@ enum err cli_read_file(struct cli *c, const char *name, struct slice *out) MUST_
 /* A time, or a length from now into the future (direction 1) or the past (-1). NULL gives 0. */
 int cli_take_time(struct cli *c, const char *value, int direction, int64_t *at_ms);
 int cli_take_count(struct cli *c, const char *option, const char *value, int64_t *out);
+/* since=TIME added to the query, from --since where it is given. NULL: it is no time. */
+const char *cli_query_since(struct cli *c, const char *path);
 
 /* Says on standard error what is wrong (with --json: on standard output, as JSON) and returns
  * `exit`. `where` may be NULL. */

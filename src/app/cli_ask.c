@@ -184,6 +184,17 @@ int cli_take_time(struct cli *c, const char *value, int direction, int64_t *at_m
     return EXIT_OK;
 }
 
+const char *cli_query_since(struct cli *c, const char *path)
+{
+    char since[TIME_TEXT_BYTES] = "";
+    int64_t since_ms = 0;
+    if (cli_take_time(c, c->args.since, -1, &since_ms) != EXIT_OK)
+        return NULL;
+    if (since_ms != 0)
+        since[time_format(since_ms, since)] = '\0';
+    return cli_query(c, path, "since", since_ms != 0 ? since : NULL);
+}
+
 int cli_take_count(struct cli *c, const char *option, const char *value, int64_t *out)
 {
     if (value == NULL || (slice_to_int(slice_of(value), out) && *out > 0))

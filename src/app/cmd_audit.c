@@ -1,15 +1,7 @@
 /* swm audit: what people did, the newest first. Before it stands the command line, after it the
  * server. It changes nothing. */
-#include "app/cli.h"
-
+#include "app/pages.h"
 #include "app/view.h"
-#include "base/time.h"
-
-#include <inttypes.h>
-#include <stdio.h>
-
-#define PAGE_LIMIT 1000
-#define PEOPLE_LIMIT 50 /* shown unless more are asked for */
 
 static const struct table_column columns[] = {{"WHEN", false},  {"WHO", false}, {"WHAT", false},
                                               {"ABOUT", false}, {"WHY", false}, {"VERDICT", false}};
@@ -44,67 +36,21 @@ static void put_row(struct cli *c, struct table *table, yyjson_val *event, int64
     table_put(table, view_verdict_tint(verdict), verdict);
 }
 
-/* NULL: a time on the command line is none. */
-static const char *page_path(struct cli *c, const char *after, int64_t left)
-{
-    const struct args *a = &c->args;
-    char since[TIME_TEXT_BYTES + 1] = "", limit[32];
-    int64_t since_ms = 0;
-    if (cli_take_time(c, a->since, -1, &since_ms) != EXIT_OK)
-        return NULL;
-    if (since_ms != 0)
-        since[time_format(since_ms, since)] = '\0';
-    (void)snprintf(limit, sizeof limit, "%" PRId64, left < PAGE_LIMIT ? left : PAGE_LIMIT);
-    const char *path = cli_query(c, "/v1/audit", "limit", limit);
-    path = cli_query(c, path, "actor", a->actor);
-    path = cli_query(c, path, "event", a->event);
-    path = cli_query(c, path, "template", a->template);
-    path = cli_query(c, path, "key", a->key);
-    path = cli_query(c, path, "since", since[0] != '\0' ? since : NULL);
-    return cli_query(c, path, "after", after);
-}
-
-static int64_t put_page(struct cli *c, struct table *table, yyjson_val *page, const char **after)
-{
-    int64_t count = 0;
-    yyjson_arr_iter it = yyjson_arr_iter_with(json_get(page, "events"));
-    for (yyjson_val *e; (e = yyjson_arr_iter_next(&it)) != NULL; count++) {
-        if (c->args.json)
-            cli_print_line(c, json_write(&c->arena, e));
-        else
-            put_row(c, table, e, cli_now_ms());
-    }
-    struct slice next = json_get_text(page, "next");
-    *after = next.len > 0 ? slice_text(&c->arena, next) : NULL;
-    return count;
-}
-
 static int audit(struct cli *c)
 {
-    int64_t left = c->args.json ? INT64_MAX : PEOPLE_LIMIT;
-    const char *after = NULL;
-    struct table table = table_new(&c->out, columns, sizeof columns / sizeof columns[0]);
-    int exit = cli_take_count(c, "limit", c->args.limit, &left);
-    bool is_first = true;
-    while (exit == EXIT_OK && left > 0 && (is_first || after != NULL)) {
-        yyjson_val *page;
-        const char *path = page_path(c, after, left);
-        exit = path == NULL ? EXIT_USAGE : cli_get(c, path, &page);
-        if (exit == EXIT_OK)
-            left -= put_page(c, &table, page, &after);
-        is_first = false;
-    }
-    if (exit != EXIT_OK || c->args.json)
-        return exit;
-    if (table.count == 0)
-        term_put_c(&c->out, TINT_DIM, "Nobody did such a thing.");
-    else
-        table_draw(&table);
-    if (after != NULL)
-        term_put_c(&c->out, TINT_DIM, "… and more: --limit N shows them");
-    if (table.count == 0 || after != NULL)
-        term_end_line(&c->out);
-    return EXIT_OK;
+    static const struct pages pages = {.member = "events",
+                                       .nothing = "Nobody did such a thing.",
+                                       .columns = columns,
+                                       .column_count = sizeof columns / sizeof columns[0],
+                                       .page_limit = 1000,
+                                       .people_limit = 50,
+                                       .put_row = put_row};
+    const struct args *a = &c->args;
+    const char *path = cli_query(c, "/v1/audit", "actor", a->actor);
+    path = cli_query(c, path, "event", a->event);
+    path = cli_query(c, path, "template", a->template);
+    path = cli_query_since(c, cli_query(c, path, "key", a->key));
+    return path == NULL ? EXIT_USAGE : pages_print(c, &pages, path);
 }
 
 static const struct verb verbs[] = {

@@ -2,15 +2,12 @@
 #include "app/cli.h"
 
 #include "app/follow.h"
+#include "app/pages.h"
 #include "app/view.h"
-#include "base/time.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define PEOPLE_LIMIT 100 /* lines that a person gets without asking for more */
-#define PAGE_LIMIT 500
 
 /* --- start --- */
 
@@ -143,25 +140,10 @@ static void put_row(struct cli *c, struct table *table, yyjson_val *i, int64_t n
 static const char *filter_path(struct cli *c, const char *path)
 {
     const struct args *a = &c->args;
-    char since[TIME_TEXT_BYTES] = "";
-    int64_t since_ms;
-    if (cli_take_time(c, a->since, -1, &since_ms) != EXIT_OK)
-        return NULL;
-    if (since_ms != 0)
-        since[time_format(since_ms, since)] = '\0';
     path = cli_query(c, path, "template", a->template);
     path = cli_query(c, path, "status", a->status);
     path = cli_query(c, path, "stage", a->stage);
-    path = cli_query(c, path, "key", a->key);
-    return cli_query(c, path, "since", since[0] != '\0' ? since : NULL);
-}
-
-static const char *list_path(struct cli *c, const char *after, int64_t left)
-{
-    char limit[24];
-    (void)snprintf(limit, sizeof limit, "%" PRId64, left < PAGE_LIMIT ? left : PAGE_LIMIT);
-    const char *path = filter_path(c, cli_query(c, "/v1/instances", "limit", limit));
-    return path == NULL ? NULL : cli_query(c, path, "after", after);
+    return cli_query_since(c, cli_query(c, path, "key", a->key));
 }
 
 /* What a count says, for people: "42: 2 FAILED, 40 COMPLETED". */
@@ -195,50 +177,19 @@ static int count(struct cli *c)
     return EXIT_OK;
 }
 
-/* One page: its rows, and where the next begins (NULL: there is none). */
-static int64_t put_page(struct cli *c, struct table *table, yyjson_val *page, const char **after)
-{
-    int64_t count = 0;
-    yyjson_arr_iter it = yyjson_arr_iter_with(json_get(page, "instances"));
-    for (yyjson_val *i; (i = yyjson_arr_iter_next(&it)) != NULL; count++) {
-        if (c->args.json)
-            cli_print_line(c, json_write(&c->arena, i));
-        else
-            put_row(c, table, i, cli_now_ms());
-    }
-    struct slice next = json_get_text(page, "next");
-    *after = next.len > 0 ? slice_text(&c->arena, next) : NULL;
-    return count;
-}
-
 static int list(struct cli *c)
 {
+    static const struct pages pages = {.member = "instances",
+                                       .nothing = "There are no such instances.",
+                                       .columns = columns,
+                                       .column_count = sizeof columns / sizeof columns[0],
+                                       .page_limit = 500,
+                                       .people_limit = 100,
+                                       .put_row = put_row};
     if (c->args.count)
         return count(c);
-    int64_t left = c->args.json ? INT64_MAX : PEOPLE_LIMIT;
-    const char *after = NULL;
-    struct table table = table_new(&c->out, columns, sizeof columns / sizeof columns[0]);
-    int exit = cli_take_count(c, "limit", c->args.limit, &left);
-    bool is_first = true;
-    while (exit == EXIT_OK && left > 0 && (is_first || after != NULL)) {
-        yyjson_val *page;
-        const char *path = list_path(c, after, left);
-        exit = path == NULL ? EXIT_USAGE : cli_get(c, path, &page);
-        if (exit == EXIT_OK)
-            left -= put_page(c, &table, page, &after);
-        is_first = false;
-    }
-    if (exit != EXIT_OK || c->args.json)
-        return exit;
-    if (table.count == 0)
-        term_put_c(&c->out, TINT_DIM, "There are no such instances.");
-    else
-        table_draw(&table);
-    if (after != NULL)
-        term_put_c(&c->out, TINT_DIM, "… and more: --limit N shows them");
-    if (table.count == 0 || after != NULL)
-        term_end_line(&c->out);
-    return EXIT_OK;
+    const char *path = filter_path(c, "/v1/instances");
+    return path == NULL ? EXIT_USAGE : pages_print(c, &pages, path);
 }
 
 static const struct verb list_verbs[] = {

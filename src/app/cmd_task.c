@@ -2,17 +2,16 @@
  * the command line, after it the server. */
 #include "app/cli.h"
 
+#include "app/pages.h"
 #include "app/view.h"
-
-#include <inttypes.h>
-#include <stdio.h>
 
 static const struct table_column columns[] = {
     {"KEY", false},   {"TASK", false}, {"TEMPLATE", false}, {"FOR", false},
     {"SINCE", false}, {"DUE", false},  {"INSTANCE", false}};
 
-static void put_row(struct table *table, yyjson_val *task, int64_t now_ms)
+static void put_row(struct cli *c, struct table *table, yyjson_val *task, int64_t now_ms)
 {
+    (void)c;
     char text[TERM_AGO_BYTES];
     int64_t due = view_time(task, "due_at");
     struct slice who = json_get_text(task, "assignee"), group = json_get_text(task, "group");
@@ -26,62 +25,20 @@ static void put_row(struct table *table, yyjson_val *task, int64_t now_ms)
     table_put(table, TINT_DIM, json_get_text(task, "instance"));
 }
 
-#define PAGE_LIMIT 1000
-#define PEOPLE_LIMIT 100 /* shown unless more are asked for */
-
-static const char *page_path(struct cli *c, const char *after, int64_t left)
-{
-    const struct args *a = &c->args;
-    char limit[32];
-    (void)snprintf(limit, sizeof limit, "%" PRId64, left < PAGE_LIMIT ? left : PAGE_LIMIT);
-    const char *path = cli_query(c, "/v1/tasks", "limit", limit);
-    path = cli_query(c, path, "assignee", a->assignee);
-    path = cli_query(c, path, "group", a->group);
-    path = cli_query(c, path, "template", a->template);
-    path = cli_query(c, path, "overdue", a->overdue ? "true" : NULL);
-    return cli_query(c, path, "after", after);
-}
-
-static int64_t put_page(struct cli *c, struct table *table, yyjson_val *page, const char **after)
-{
-    int64_t count = 0;
-    yyjson_arr_iter it = yyjson_arr_iter_with(json_get(page, "tasks"));
-    for (yyjson_val *task; (task = yyjson_arr_iter_next(&it)) != NULL; count++) {
-        if (c->args.json)
-            cli_print_line(c, json_write(&c->arena, task));
-        else
-            put_row(table, task, cli_now_ms());
-    }
-    struct slice next = json_get_text(page, "next");
-    *after = next.len > 0 ? slice_text(&c->arena, next) : NULL;
-    return count;
-}
-
 static int list(struct cli *c)
 {
-    int64_t left = c->args.json ? INT64_MAX : PEOPLE_LIMIT;
-    const char *after = NULL;
-    struct table table = table_new(&c->out, columns, sizeof columns / sizeof columns[0]);
-    int exit = cli_take_count(c, "limit", c->args.limit, &left);
-    bool is_first = true;
-    while (exit == EXIT_OK && left > 0 && (is_first || after != NULL)) {
-        yyjson_val *page;
-        exit = cli_get(c, page_path(c, after, left), &page);
-        if (exit == EXIT_OK)
-            left -= put_page(c, &table, page, &after);
-        is_first = false;
-    }
-    if (exit != EXIT_OK || c->args.json)
-        return exit;
-    if (table.count == 0)
-        term_put_c(&c->out, TINT_DIM, "No task waits for a person.");
-    else
-        table_draw(&table);
-    if (after != NULL)
-        term_put_c(&c->out, TINT_DIM, "… and more: --limit N shows them");
-    if (table.count == 0 || after != NULL)
-        term_end_line(&c->out);
-    return EXIT_OK;
+    static const struct pages pages = {.member = "tasks",
+                                       .nothing = "No task waits for a person.",
+                                       .columns = columns,
+                                       .column_count = sizeof columns / sizeof columns[0],
+                                       .page_limit = 1000,
+                                       .people_limit = 100,
+                                       .put_row = put_row};
+    const struct args *a = &c->args;
+    const char *path = cli_query(c, "/v1/tasks", "assignee", a->assignee);
+    path = cli_query(c, path, "group", a->group);
+    path = cli_query(c, path, "template", a->template);
+    return pages_print(c, &pages, cli_query(c, path, "overdue", a->overdue ? "true" : NULL));
 }
 
 /* Which attempt is meant: by the token of its message, or by instance and task. */
