@@ -6,6 +6,7 @@
 #include "core/limits.h"
 #include "flow/flow.h"
 #include "store/store_mem.h"
+#include "store_view.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,14 +14,11 @@
 #define GUESTS 2
 #define START_MS 1700000000000
 #define TICK_MS 60000
-#define DONE_MAX 1024
 
 struct guest {
-    struct store store; /* must be first */
+    struct store_view store;
     struct queue queue;
     struct flow *flow;
-    struct store_request *done[DONE_MAX];
-    unsigned done_count;
     bool is_queue_lost; /* messages are taken and not sent */
     uint64_t unsent_pos;
     unsigned sent, reminded;
@@ -43,43 +41,6 @@ static const char template[] = "name: one\n"
                                "    tasks:\n"
                                "      - {name: a, queue: qa, retry: {max_attempts: 9, delay: 5s, "
                                "backoff: 1, jitter: none}}\n";
-
-static void submit(struct store *s, struct store_request *r)
-{
-    struct guest *g = (struct guest *)(void *)s;
-    rig.mem->ops->submit(rig.mem, r);
-    CHECK(g->done_count < DONE_MAX);
-    CHECK_INT(rig.mem->ops->complete(rig.mem, &g->done[g->done_count], 1), 1);
-    g->done_count++;
-}
-
-static size_t complete(struct store *s, struct store_request **done, size_t max)
-{
-    struct guest *g = (struct guest *)(void *)s;
-    size_t count = g->done_count < max ? g->done_count : max;
-    memcpy(done, g->done, count * sizeof(struct store_request *));
-    g->done_count -= (unsigned)count;
-    memmove(g->done, g->done + count, g->done_count * sizeof(struct store_request *));
-    return count;
-}
-
-static int wake_fd(const struct store *s)
-{
-    (void)s;
-    return -1;
-}
-
-static void close_nothing(struct store *s)
-{
-    (void)s;
-}
-
-static const struct store_ops store_ops = {.name = "rig",
-                                           .submit = submit,
-                                           .complete = complete,
-                                           .wake_fd = wake_fd,
-                                           .close = close_nothing,
-                                           .is_shared = true};
 
 static struct guest *guest_of(const struct queue *q)
 {
@@ -139,9 +100,9 @@ static struct guest *begin(unsigned which)
 {
     static const char *const names[GUESTS] = {"guest-a", "guest-b"};
     struct guest *g = &rig.guests[which];
-    *g = (struct guest){.store.ops = &store_ops, .queue.ops = &queue_ops};
-    g->unsent_pos = UINT64_MAX;
-    struct flow_config c = {.store = &g->store,
+    *g = (struct guest){.queue.ops = &queue_ops, .unsent_pos = UINT64_MAX};
+    store_view_init(&g->store, rig.mem);
+    struct flow_config c = {.store = &g->store.store,
                             .queue = &g->queue,
                             .node = slice_of(names[which]),
                             .info = SLICE("{\"queue\":\"one\",\"guest\":true}"),
@@ -158,7 +119,7 @@ static struct guest *begin(unsigned which)
 
 static void die(struct guest *g)
 {
-    g->done_count = 0;
+    store_view_forget(&g->store);
     flow_close(g->flow);
     g->flow = NULL;
 }

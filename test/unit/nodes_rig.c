@@ -55,49 +55,19 @@ static void set_formats(const struct store_request *r, char from, char to)
         set_format(r->rows[k].state, from, to);
 }
 
-static void submit(struct store *s, struct store_request *r)
+static void asked(struct store_view *v, struct store_request *r)
 {
-    struct node *n = (struct node *)(void *)s;
-    struct store_request *done = NULL;
-    if (n->is_newer)
+    if (((struct node *)(void *)v)->is_newer)
         set_formats(r, '1', '2');
-    nodes.mem->ops->submit(nodes.mem, r);
-    CHECK_INT(nodes.mem->ops->complete(nodes.mem, &done, 1), 1);
-    if (done->op == STORE_RECORDS && slice_eq(done->id, nodes.tampered) && done->record_count > 0)
-        tamper(&done->records[0]);
-    if (n->is_newer)
-        set_formats(done, '2', '1');
-    CHECK(n->done_count < DONE_MAX);
-    n->done[n->done_count++] = done;
 }
 
-static size_t complete(struct store *s, struct store_request **done, size_t max)
+static void answered(struct store_view *v, struct store_request *r)
 {
-    struct node *n = (struct node *)(void *)s;
-    size_t count = n->done_count < max ? n->done_count : max;
-    memcpy(done, n->done, count * sizeof(struct store_request *));
-    n->done_count -= (unsigned)count;
-    memmove(n->done, n->done + count, n->done_count * sizeof(struct store_request *));
-    return count;
+    if (r->op == STORE_RECORDS && slice_eq(r->id, nodes.tampered) && r->record_count > 0)
+        tamper(&r->records[0]);
+    if (((struct node *)(void *)v)->is_newer)
+        set_formats(r, '2', '1');
 }
-
-static int wake_fd(const struct store *s)
-{
-    (void)s;
-    return -1;
-}
-
-static void close_nothing(struct store *s)
-{
-    (void)s;
-}
-
-static const struct store_ops store_ops = {.name = "rig",
-                                           .submit = submit,
-                                           .complete = complete,
-                                           .wake_fd = wake_fd,
-                                           .close = close_nothing,
-                                           .is_shared = true};
 
 static struct node *node_of(const struct queue *q)
 {
@@ -175,10 +145,14 @@ struct node *nodes_begin_with(unsigned which, const char *name, const struct que
 {
     struct node *n = &nodes.of[which];
     char info[64];
-    *n = (struct node){.store.ops = &store_ops, .queue.ops = queue, .unsent_pos = UINT64_MAX};
+    *n = (struct node){.queue.ops = queue, .unsent_pos = UINT64_MAX};
+    store_view_init(&n->store, nodes.mem);
+    n->store.asked = asked;
+    n->store.answered = answered;
     (void)snprintf(n->name, sizeof n->name, "%s", name);
     int len = snprintf(info, sizeof info, "{\"queue\":\"%s\"}", queue_name);
-    struct flow_config c = {.store = &n->store, .queue = &n->queue, .node = slice_of(n->name)};
+    struct flow_config c = {
+        .store = &n->store.store, .queue = &n->queue, .node = slice_of(n->name)};
     c.info = slice_copy(&nodes.arena, (struct slice){info, (size_t)len});
     c.queue_name = slice_copy(&nodes.arena, slice_of(queue_name));
     c.seed = which + 1;
@@ -202,7 +176,7 @@ struct node *nodes_begin(unsigned which, const char *name)
 
 void node_die(struct node *n)
 {
-    n->done_count = 0;
+    store_view_forget(&n->store);
     flow_close(n->flow);
     n->flow = NULL;
 }

@@ -8,9 +8,9 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "flow/flow.h"
+#include "store_view.h"
 
 #define NODES 3
-#define DONE_MAX 256
 #define SENT_MAX 256
 
 struct sent { /* a message that a node gave to its queue */
@@ -20,12 +20,10 @@ struct sent { /* a message that a node gave to its queue */
 };
 
 struct node {
-    struct store store;
+    struct store_view store; /* the first member */
     struct queue queue;
     struct flow *flow;
     char name[8];
-    struct store_request *done[DONE_MAX]; /* answers it has not collected */
-    unsigned done_count;
     bool is_stopped;     /* it gets no rounds */
     bool is_queue_lost;  /* messages are taken and not sent */
     bool is_newer;       /* what it writes has a later format, which it reads too */
