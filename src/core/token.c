@@ -1,5 +1,5 @@
-/* Tokens: "instance|task|item|generation|attempt" under a MAC. Made when a message is made, checked
- * when an answer arrives; nothing here stores one. */
+/* Tokens, "instance|task|item|generation|attempt", and links, "instance|expires": fields under a
+ * MAC. Made when a message or a link is made, checked when one arrives; nothing here stores one. */
 #include "core/token.h"
 
 #include "base/arena.h"
@@ -9,11 +9,18 @@
 
 #define TOKEN_FORMAT 1
 #define MAC_BYTES 16
+#define SEALED_BYTES_MAX 2048
+#define SHARE_PURPOSE "share link"
 #define FIELD_SEP '\x1f' /* names can't hold control characters */
+
+static void put_head(struct text *t, uint32_t key_id)
+{
+    text_printf(t, "%d%c%u%c", TOKEN_FORMAT, FIELD_SEP, key_id, FIELD_SEP);
+}
 
 static void put_fields(struct text *t, const struct token *k, uint32_t key_id)
 {
-    text_printf(t, "%d%c%u%c", TOKEN_FORMAT, FIELD_SEP, key_id, FIELD_SEP);
+    put_head(t, key_id);
     text_put(t, k->instance);
     text_put_char(t, FIELD_SEP);
     text_put(t, k->task);
@@ -21,14 +28,24 @@ static void put_fields(struct text *t, const struct token *k, uint32_t key_id)
                 (long long)k->generation, FIELD_SEP, (long long)k->attempt);
 }
 
-struct slice token_encode(struct arena *a, const struct token_keys *keys, const struct token *t)
+/* What is signed for a purpose of its own is signed by a key of its own: a token opens no page, a
+ * link completes no task. */
+static void sign(const struct token_key *key, const char *purpose, struct slice body,
+                 uint8_t mac[SHA256_BYTES])
 {
-    struct text body = text_new(a, 1024);
-    put_fields(&body, t, keys->keys[0].id);
+    uint8_t own[SHA256_BYTES];
+    if (purpose != NULL)
+        hash_hmac(key->bytes, slice_of(purpose), own);
+    hash_hmac(purpose != NULL ? own : key->bytes, body, mac);
+}
+
+static struct slice seal(struct arena *a, const struct token_keys *keys, const char *purpose,
+                         struct text *body)
+{
     uint8_t mac[SHA256_BYTES];
-    hash_hmac(keys->keys[0].bytes, text_slice(&body), mac);
-    text_put(&body, (struct slice){(const char *)mac, MAC_BYTES});
-    return base64url_encode(a, text_slice(&body));
+    sign(&keys->keys[0], purpose, text_slice(body), mac);
+    text_put(body, (struct slice){(const char *)mac, MAC_BYTES});
+    return base64url_encode(a, text_slice(body));
 }
 
 static bool take_int(struct slice *rest, int64_t *out)
@@ -46,22 +63,38 @@ static const struct token_key *find_key(const struct token_keys *keys, int64_t i
     return NULL;
 }
 
-bool token_decode(struct arena *a, const struct token_keys *keys, struct slice text,
-                  struct token *out)
+/* The fields of a sealed text behind its format and key. False: it is none, or not one of ours. */
+static bool unseal(struct arena *a, const struct token_keys *keys, const char *purpose,
+                   struct slice text, struct slice *fields)
 {
     struct slice bytes;
-    if (text.len > 2048 || !base64url_decode(a, text, &bytes) || bytes.len <= MAC_BYTES)
+    if (!base64url_decode(a, text, &bytes) || bytes.len <= MAC_BYTES)
         return false;
-    struct slice body = {bytes.at, bytes.len - MAC_BYTES}, rest = body;
+    struct slice body = {bytes.at, bytes.len - MAC_BYTES};
     int64_t format, key_id;
-    if (!take_int(&rest, &format) || format != TOKEN_FORMAT || !take_int(&rest, &key_id))
+    *fields = body;
+    if (!take_int(fields, &format) || format != TOKEN_FORMAT || !take_int(fields, &key_id))
         return false;
     const struct token_key *key = find_key(keys, key_id);
     uint8_t mac[SHA256_BYTES];
     if (key == NULL)
         return false;
-    hash_hmac(key->bytes, body, mac);
-    if (!hash_eq(mac, (const uint8_t *)bytes.at + body.len, MAC_BYTES))
+    sign(key, purpose, body, mac);
+    return hash_eq(mac, (const uint8_t *)bytes.at + body.len, MAC_BYTES);
+}
+
+struct slice token_encode(struct arena *a, const struct token_keys *keys, const struct token *t)
+{
+    struct text body = text_new(a, 1024);
+    put_fields(&body, t, keys->keys[0].id);
+    return seal(a, keys, NULL, &body);
+}
+
+bool token_decode(struct arena *a, const struct token_keys *keys, struct slice text,
+                  struct token *out)
+{
+    struct slice rest;
+    if (text.len > SEALED_BYTES_MAX || !unseal(a, keys, NULL, text, &rest))
         return false;
     slice_cut(rest, FIELD_SEP, &out->instance, &rest);
     slice_cut(rest, FIELD_SEP, &out->task, &rest);
@@ -69,46 +102,25 @@ bool token_decode(struct arena *a, const struct token_keys *keys, struct slice t
            take_int(&rest, &out->attempt);
 }
 
-static void share_mac(const struct token_key *key, struct slice body, uint8_t mac[SHA256_BYTES])
-{
-    uint8_t own[SHA256_BYTES];
-    hash_hmac(key->bytes, SLICE("share link"), own);
-    hash_hmac(own, body, mac);
-}
-
 struct slice share_encode(struct arena *a, const struct token_keys *keys, const struct share *s)
 {
-    struct text body = text_new(a, 1024), out = text_new(a, 2048);
-    uint8_t mac[SHA256_BYTES];
-    text_printf(&body, "%d%c%u%c", TOKEN_FORMAT, FIELD_SEP, keys->keys[0].id, FIELD_SEP);
+    struct text body = text_new(a, 1024), out = text_new(a, SEALED_BYTES_MAX);
+    put_head(&body, keys->keys[0].id);
     text_put(&body, s->instance);
     text_printf(&body, "%c%lld", FIELD_SEP, (long long)s->expires_at_ms);
-    share_mac(&keys->keys[0], text_slice(&body), mac);
-    text_put(&body, (struct slice){(const char *)mac, MAC_BYTES});
     text_put_c(&out, SHARE_PREFIX);
-    text_put(&out, base64url_encode(a, text_slice(&body)));
+    text_put(&out, seal(a, keys, SHARE_PURPOSE, &body));
     return text_slice(&out);
 }
 
 bool share_decode(struct arena *a, const struct token_keys *keys, struct slice text,
                   struct share *out)
 {
-    struct slice bytes, prefix = SLICE(SHARE_PREFIX);
-    int64_t format, key_id;
-    if (text.len > 2048 || !slice_has_prefix(text, prefix))
+    struct slice prefix = SLICE(SHARE_PREFIX), rest;
+    if (text.len > SEALED_BYTES_MAX || !slice_has_prefix(text, prefix))
         return false;
     text = (struct slice){text.at + prefix.len, text.len - prefix.len};
-    if (!base64url_decode(a, text, &bytes) || bytes.len <= MAC_BYTES)
-        return false;
-    struct slice body = {bytes.at, bytes.len - MAC_BYTES}, rest = body;
-    if (!take_int(&rest, &format) || format != TOKEN_FORMAT || !take_int(&rest, &key_id))
-        return false;
-    const struct token_key *key = find_key(keys, key_id);
-    uint8_t mac[SHA256_BYTES];
-    if (key == NULL)
-        return false;
-    share_mac(key, body, mac);
-    if (!hash_eq(mac, (const uint8_t *)bytes.at + body.len, MAC_BYTES))
+    if (!unseal(a, keys, SHARE_PURPOSE, text, &rest))
         return false;
     slice_cut(rest, FIELD_SEP, &out->instance, &rest);
     return take_int(&rest, &out->expires_at_ms) && rest.at == NULL;
