@@ -151,19 +151,15 @@ bool cluster_is_looked_at(const struct flow *f)
 
 /* --- the beat --- */
 
-static struct slice queue_of(struct arena *a, struct slice info)
+/* What a node says of itself: the queue driver it sends to, and whether it comes and goes. */
+static struct slice read_info(struct arena *a, struct slice info, bool *is_guest)
 {
     yyjson_val *root;
+    *is_guest = false;
     if (json_read(a, info, EVENT_BYTES_MAX, JSON_DEPTH_MAX, NULL, &root) != ERR_NONE)
         return SLICE_NONE;
+    (void)json_get_bool(root, "guest", is_guest);
     return json_get_text(root, "queue");
-}
-
-/* The information is written by our own kind, without blanks. */
-static bool is_guest(struct slice info)
-{
-    static const char mark[] = "\"guest\":true";
-    return info.len > 0 && memmem(info.at, info.len, mark, sizeof mark - 1) != NULL;
 }
 
 static bool keep_peers(struct flow *f, const struct store_request *r)
@@ -179,7 +175,8 @@ static bool keep_peers(struct flow *f, const struct store_request *r)
         c->arena.edge = NULL;
         return false;
     }
-    struct slice own = queue_of(&c->arena, f->config.info);
+    bool is_guest;
+    c->own_queue = read_info(&c->arena, f->config.info, &is_guest);
     c->peers = arena_array(&c->arena, r->node_count, sizeof *c->peers);
     for (uint32_t k = 0; k < r->node_count && k < NODES_MAX; k++) {
         struct peer *p = &c->peers[k];
@@ -188,9 +185,9 @@ static bool keep_peers(struct flow *f, const struct store_request *r)
         p->node.seen_at_ms = r->nodes[k].seen_at_ms;
         p->node.is_alive = true;
         p->folded_pos = r->nodes[k].folded_pos;
-        if (slice_eq(queue_of(&c->arena, p->node.info), own)) /* else where nobody reads now */
+        p->queue = read_info(&c->arena, p->node.info, &p->is_guest);
+        if (slice_eq(p->queue, c->own_queue)) /* else where nobody reads now */
             p->sent_pos = r->nodes[k].sent_pos;
-        p->is_guest = is_guest(p->node.info);
         c->peer_count++;
     }
     c->arena.edge = NULL;
@@ -201,28 +198,17 @@ static bool keep_peers(struct flow *f, const struct store_request *r)
 }
 
 /* Built-in queues have one owner, and messages that go two ways reach no worker for certain. */
-static bool find_odds(struct flow *f)
+static bool is_at_odds(const struct flow *f)
 {
-    struct cluster *c = f->cluster;
+    const struct cluster *c = f->cluster;
     bool is_derived = f->config.queue != NULL && f->config.queue->ops->is_derived;
-    bool is = false;
-    struct slice own = queue_of(&f->scratch, f->config.info);
-    for (uint32_t k = 0; k < c->peer_count && !is; k++) {
-        const struct flow_node *n = &c->peers[k].node;
-        is = n->is_alive && !cluster_is_self(f, n->id) &&
-             (is_derived || !slice_eq(queue_of(&f->scratch, n->info), own));
+    for (uint32_t k = 0; k < c->peer_count; k++) {
+        const struct peer *p = &c->peers[k];
+        bool is_other = p->node.is_alive && !cluster_is_self(f, p->node.id);
+        if (is_other && (is_derived || !slice_eq(p->queue, c->own_queue)))
+            return true;
     }
-    return is;
-}
-
-static bool is_at_odds(struct flow *f)
-{
-    jmp_buf edge;
-    arena_reset(&f->scratch);
-    f->scratch.edge = &edge;
-    bool is = setjmp(edge) != 0 || find_odds(f);
-    f->scratch.edge = NULL;
-    return is;
+    return false;
 }
 
 static void join(struct flow *f)

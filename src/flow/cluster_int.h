@@ -7,7 +7,8 @@
 struct peer {
     struct flow_node node;
     uint64_t folded_pos, sent_pos;
-    bool is_guest; /* it may be gone the next moment: nothing is left to it */
+    struct slice queue; /* the driver that it sends to */
+    bool is_guest;      /* it may be gone the next moment: nothing is left to it */
 };
 
 /* The unfinished work of a node that fell silent. */
@@ -24,7 +25,8 @@ struct takeover {
 };
 
 struct cluster {
-    struct arena arena; /* of the peers' texts */
+    struct arena arena;     /* of the peers' texts */
+    struct slice own_queue; /* the driver that this node sends to; as long as the peers */
     struct peer *peers;
     uint32_t peer_count, living; /* the living without this one */
     uint32_t leave_failures;
