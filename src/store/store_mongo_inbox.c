@@ -27,19 +27,6 @@ static bool is_before(const struct inbox *x, const struct store_ready *entry)
            by_task(entry, &x->last) <= 0;
 }
 
-static bool add(struct store_request *r, const struct store_ready *entry)
-{
-    void *items = r->ready;
-    if (r->limit != 0 && r->ready_count == r->limit) {
-        r->next = cursor_of_ready(r->arena, &r->ready[r->ready_count - 1]);
-        return false;
-    }
-    struct store_ready *out = grow_one(r->arena, &items, &r->ready_count, sizeof *out);
-    r->ready = items;
-    *out = *entry;
-    return true;
-}
-
 /* The entries of one row that are in the queue, in order. */
 static bool take_row(void *context, const bson_t *row)
 {
@@ -67,7 +54,7 @@ static bool take_row(void *context, const bson_t *row)
     if (count > 0)
         qsort(found, count, sizeof *found, by_task);
     for (uint32_t k = 0; k < count; k++)
-        if (!add(r, &found[k]))
+        if (!mongo_add_ready(r, &found[k]))
             return false;
     return true;
 }

@@ -175,6 +175,8 @@ enum err mongo_nodes(struct lane *l, struct store_request *r) MUST_USE;
 void mongo_put_filter(bson_t *b, struct arena *a, const struct store_filter *f);
 /* An element of the unwound `ready` of a row. */
 struct store_ready mongo_ready_entry(const bson_t *row, const bson_t *entry, struct arena *a);
+/* False: the page is full, and r->next says where the next begins. */
+bool mongo_add_ready(struct store_request *r, const struct store_ready *entry);
 /* A pipeline over `instances`; like mongo_find. */
 enum err mongo_aggregate(struct lane *l, const bson_t *pipeline,
                          bool (*take)(void *context, const bson_t *b), void *context) MUST_USE;

@@ -171,21 +171,27 @@ struct store_ready mongo_ready_entry(const bson_t *row, const bson_t *x, struct 
                                 .visibility_ms = get_int(x, "visibility_ms")};
 }
 
-static bool take_ready(void *context, const bson_t *b)
+bool mongo_add_ready(struct store_request *r, const struct store_ready *entry)
 {
-    struct store_request *r = context;
     void *items = r->ready;
-    bson_t x;
-    if (!get_document(b, "ready", &x))
-        return true;
     if (r->limit != 0 && r->ready_count == r->limit) {
         r->next = cursor_of_ready(r->arena, &r->ready[r->ready_count - 1]);
         return false;
     }
     struct store_ready *out = grow_one(r->arena, &items, &r->ready_count, sizeof *out);
     r->ready = items;
-    *out = mongo_ready_entry(b, &x, r->arena);
+    *out = *entry;
     return true;
+}
+
+static bool take_ready(void *context, const bson_t *b)
+{
+    struct store_request *r = context;
+    bson_t x;
+    if (!get_document(b, "ready", &x))
+        return true;
+    struct store_ready entry = mongo_ready_entry(b, &x, r->arena);
+    return mongo_add_ready(r, &entry);
 }
 
 /* A place is compared field by field, in the order of the sort. */
