@@ -77,29 +77,16 @@ static bool keep(struct slice s, char **out)
     return s.len == 0 || *out != NULL;
 }
 
-static void copy_any(struct arena *a, struct store_any *any)
-{
-    struct slice *texts = arena_array(a, any->count + 1, sizeof *texts);
-    for (uint32_t k = 0; k < any->count; k++)
-        texts[k] = slice_copy(a, any->texts[k]);
-    any->texts = texts;
-}
-
 /* The request's own texts go when it is answered. */
 static bool keep_query(struct stream *s, const struct flow_query *q)
 {
     jmp_buf edge;
-    struct store_any *const lists[] = {&s->q.verdict, &s->q.event, &s->q.source};
-    struct slice *const texts[] = {&s->q.id, &s->q.actor, &s->q.template, &s->q.key};
-    s->q = *q;
-    s->q.id = http_query(s->request, "instance");
+    struct flow_query own = *q;
+    own.id = http_query(s->request, "instance");
     s->arena.edge = &edge;
     if (setjmp(edge) != 0)
         return false;
-    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
-        copy_any(&s->arena, lists[k]);
-    for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
-        *texts[k] = slice_copy(&s->arena, *texts[k]);
+    flow_query_copy(&s->arena, &own, &s->q);
     s->arena.edge = NULL;
     return true;
 }

@@ -238,12 +238,9 @@ static ask_done found;
 static void ask_for(struct query *q, enum store_op op)
 {
     static const struct slice failed = {"FAILED", 6};
-    struct ask *a = ask_new(q->f, op, found);
-    if (a == NULL) {
-        query_answer(q, ERR_MEMORY, SLICE_NONE);
+    struct ask *a = query_ask(q, op, found);
+    if (a == NULL)
         return;
-    }
-    a->context = q;
     a->r.filter.status = (struct store_any){&failed, 1};
     a->r.id = q->attention->kind == KIND_OVERDUE ? SLICE(STORE_LATE) : SLICE(STORE_RETRYING);
     a->r.at_ms = q->f->now_ms;

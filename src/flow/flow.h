@@ -181,6 +181,9 @@ struct flow_query {
     struct slice assignee, group;    /* INBOX; absent: all */
     bool overdue_only;               /* INBOX */
 };
+/* The same question with texts of its own, in an arena that the caller guards. */
+void flow_query_copy(struct arena *a, const struct flow_query *from, struct flow_query *out);
+/* `q` is copied. */
 void flow_read(struct flow *f, const struct flow_query *q, flow_read_reply *reply, void *context);
 
 /* What the queue driver asks of the engine (wired in app): the text of a message that exists

@@ -34,6 +34,16 @@ bool query_guard(struct query *q, void (*part)(struct query *q, void *argument),
     return true;
 }
 
+struct ask *query_ask(struct query *q, enum store_op op, ask_done *done)
+{
+    struct ask *a = ask_new(q->f, op, done);
+    if (a == NULL)
+        query_answer(q, ERR_MEMORY, SLICE_NONE);
+    else
+        a->context = q;
+    return a;
+}
+
 void query_finish(struct query *q, void (*part)(struct query *q, void *argument), struct ask *a)
 {
     enum err err = a->r.err;
@@ -145,12 +155,9 @@ static void backup_done(struct flow *f, struct ask *a)
 
 static void ask(struct query *q, enum store_op op, ask_done *done)
 {
-    struct ask *a = ask_new(q->f, op, done);
-    if (a == NULL) {
-        query_answer(q, ERR_MEMORY, SLICE_NONE);
+    struct ask *a = query_ask(q, op, done);
+    if (a == NULL)
         return;
-    }
-    a->context = q;
     a->r.id = q->q.id;
     a->r.filter = q->q.filter;
     a->r.limit = q->q.limit;
@@ -252,29 +259,25 @@ static void name_statuses(struct arena *a, struct store_filter *f)
     f->status.texts = texts;
 }
 
-static void copy_filter(struct query *q)
+void flow_query_copy(struct arena *a, const struct flow_query *from, struct flow_query *out)
 {
-    struct store_filter *f = &q->q.filter;
-    struct store_any *const lists[] = {&f->template, &f->status, &f->stage, &f->business_status};
+    struct store_filter *f = &out->filter;
+    struct slice *const texts[] = {&out->id,  &out->after,   &out->actor,    &out->template,
+                                   &out->key, &out->task,    &out->assignee, &out->group,
+                                   &f->key,   &f->key_prefix};
+    struct store_any *const lists[] = {&out->verdict, &out->event, &out->source,       &f->template,
+                                       &f->status,    &f->stage,   &f->business_status};
+    *out = *from;
+    for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
+        *texts[k] = slice_copy(a, *texts[k]);
     for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
-        copy_any(&q->arena, lists[k]);
-    f->key = slice_copy(&q->arena, f->key);
-    f->key_prefix = slice_copy(&q->arena, f->key_prefix);
-    name_statuses(&q->arena, f);
+        copy_any(a, lists[k]);
 }
 
 static void copy_query(struct query *q, void *argument)
 {
-    const struct flow_query *from = argument;
-    struct slice *const texts[] = {&q->q.id,  &q->q.after, &q->q.actor,    &q->q.template,
-                                   &q->q.key, &q->q.task,  &q->q.assignee, &q->q.group};
-    struct store_any *const lists[] = {&q->q.verdict, &q->q.event, &q->q.source};
-    q->q = *from;
-    for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
-        *texts[k] = slice_copy(&q->arena, *texts[k]);
-    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
-        copy_any(&q->arena, lists[k]);
-    copy_filter(q);
+    flow_query_copy(&q->arena, argument, &q->q);
+    name_statuses(&q->arena, &q->q.filter);
     if (q->q.limit == 0)
         q->q.limit = LIST_LIMIT_DEFAULT;
     if (q->q.limit > LIST_LIMIT_MAX)

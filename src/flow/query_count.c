@@ -4,15 +4,6 @@
 
 #include <string.h>
 
-static void finish(struct query *q, struct ask *a, void (*part)(struct query *q, void *argument))
-{
-    enum err err = a->r.err;
-    q->out = json_out_new(&q->arena, ANSWER_BYTES_MAX);
-    if (err == ERR_NONE && !query_guard(q, part, &a->r))
-        err = ERR_MEMORY;
-    query_answer(q, err, err == ERR_NONE ? json_out_slice(&q->out) : SLICE_NONE);
-}
-
 /* --- how many match --- */
 
 static void put_matches(struct query *q, void *argument)
@@ -38,17 +29,14 @@ static void put_matches(struct query *q, void *argument)
 static void matches_read(struct flow *f, struct ask *a)
 {
     (void)f;
-    finish(a->context, a, put_matches);
+    query_finish(a->context, put_matches, a);
 }
 
 void query_count(struct query *q)
 {
-    struct ask *a = ask_new(q->f, STORE_MATCHES, matches_read);
-    if (a == NULL) {
-        query_answer(q, ERR_MEMORY, SLICE_NONE);
+    struct ask *a = query_ask(q, STORE_MATCHES, matches_read);
+    if (a == NULL)
         return;
-    }
-    a->context = q;
     a->r.filter = q->q.filter;
     a->r.look_max = COUNT_LOOK_MAX;
     ask_submit(q->f, a);
@@ -105,19 +93,16 @@ static void put_activity(struct query *q, void *argument)
 static void activity_read(struct flow *f, struct ask *a)
 {
     (void)f;
-    finish(a->context, a, put_activity);
+    query_finish(a->context, put_activity, a);
 }
 
 /* Buckets begin at whole multiples of their width, so that they stay the same from question to
  * question. */
 void query_activity(struct query *q)
 {
-    struct ask *a = ask_new(q->f, STORE_ACTIVITY, activity_read);
-    if (a == NULL) {
-        query_answer(q, ERR_MEMORY, SLICE_NONE);
+    struct ask *a = query_ask(q, STORE_ACTIVITY, activity_read);
+    if (a == NULL)
         return;
-    }
-    a->context = q;
     a->r.width_ms = q->q.width_ms;
     a->r.at_ms = q->f->now_ms - q->f->now_ms % q->q.width_ms;
     a->r.at_ms -= (q->q.limit - 1) * q->q.width_ms;

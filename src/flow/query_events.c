@@ -157,12 +157,9 @@ static void scanned(struct flow *f, struct ask *a)
 
 static void scan_on(struct query *q)
 {
-    struct ask *a = ask_new(q->f, STORE_RECORDS, scanned);
-    if (a == NULL) {
-        query_answer(q, ERR_MEMORY, SLICE_NONE);
+    struct ask *a = query_ask(q, STORE_RECORDS, scanned);
+    if (a == NULL)
         return;
-    }
-    a->context = q;
     a->r.id = q->q.id;
     a->r.newest_first = q->q.newest_first;
     a->r.seq = q->q.newest_first ? q->page.first : q->page.last + 1;

@@ -241,14 +241,11 @@ static void names_read(struct flow *f, struct ask *a)
 
 static void ask_names(struct query *q, struct ask *page)
 {
-    struct ask *a = ask_new(q->f, STORE_NAMES, names_read);
-    if (a == NULL) {
-        query_answer(q, ERR_MEMORY, SLICE_NONE);
+    struct ask *a = query_ask(q, STORE_NAMES, names_read);
+    if (a == NULL)
         return;
-    }
     page->is_kept = true;
     q->feed->records = page;
-    a->context = q;
     a->r.ids = q->feed->ids;
     a->r.id_count = q->feed->id_count;
     ask_submit(q->f, a);
@@ -279,12 +276,9 @@ static void page_read(struct flow *f, struct ask *a)
 static void ask_page(struct query *q)
 {
     struct feed *w = q->feed;
-    struct ask *a = ask_new(q->f, STORE_FEED, page_read);
-    if (a == NULL) {
-        query_answer(q, ERR_MEMORY, SLICE_NONE);
+    struct ask *a = query_ask(q, STORE_FEED, page_read);
+    if (a == NULL)
         return;
-    }
-    a->context = q;
     a->r.pos = w->pos;
     a->r.at_ms = w->is_begun ? 0 : q->q.newest_first ? q->q.until_ms : q->q.since_ms;
     a->r.limit = w->page;

@@ -218,13 +218,9 @@ static void page_read(struct flow *f, struct ask *a)
 
 static struct ask *new_ask(struct query *q, enum store_op op, ask_done *done)
 {
-    struct ask *a = ask_new(q->f, op, done);
-    if (a == NULL) {
-        query_answer(q, ERR_MEMORY, SLICE_NONE);
-        return NULL;
-    }
-    a->context = q;
-    a->r.id = q->inbox->queue;
+    struct ask *a = query_ask(q, op, done);
+    if (a != NULL)
+        a->r.id = q->inbox->queue;
     return a;
 }
 

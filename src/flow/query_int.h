@@ -51,6 +51,8 @@ bool query_guard(struct query *q, void (*part)(struct query *q, void *argument),
 /* Answers with what `part` writes into q->out from the store's answer, or with its error. */
 void query_finish(struct query *q, void (*part)(struct query *q, void *argument), struct ask *a);
 ask_done query_counts_read;
+/* A question about q, to be filled in and submitted. NULL: memory is short, and q is answered. */
+struct ask *query_ask(struct query *q, enum store_op op, ask_done *done);
 
 /* Walks the records of one instance in order, page by page, folding each.
  * take: called with the state before the record; false ends the walk. */

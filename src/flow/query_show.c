@@ -365,12 +365,9 @@ static void search_on(struct query *q)
         walk_from(q, s->template, s->low * SNAPSHOT_EVERY);
         return;
     }
-    struct ask *a = ask_new(q->f, STORE_RECORDS, probed);
-    if (a == NULL) {
-        query_answer(q, ERR_MEMORY, SLICE_NONE);
+    struct ask *a = query_ask(q, STORE_RECORDS, probed);
+    if (a == NULL)
         return;
-    }
-    a->context = q;
     a->r.id = q->q.id;
     a->r.seq = (s->low + s->high + 1) / 2 * SNAPSHOT_EVERY;
     a->r.limit = 1;

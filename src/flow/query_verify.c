@@ -188,14 +188,11 @@ static void page_read(struct flow *f, struct ask *a)
 /* First of instances, then of what belongs to none: each node that ever wrote has its own chain. */
 static void read_page(struct query *q)
 {
-    struct ask *a = ask_new(q->f, q->is_of_chains ? STORE_CHAINS : STORE_LIST, page_read);
-    if (a == NULL) {
-        query_answer(q, ERR_MEMORY, SLICE_NONE);
+    struct ask *a = query_ask(q, q->is_of_chains ? STORE_CHAINS : STORE_LIST, page_read);
+    if (a == NULL)
         return;
-    }
     a->r.limit = IDS_PER_PAGE;
     a->r.after = q->cursor;
-    a->context = q;
     ask_submit(q->f, a);
 }
 
