@@ -349,10 +349,13 @@ void supervisor_evicted(struct flow *f, struct entry *e);
 void supervisor_drop(struct flow *f);
 
 /* query_inbox.c: the entries of a person's task among ready ones: in the inbox of all, of its
- * template, of its assignee or group. `base` names the attempt. How many they are. */
+ * template, of its assignee or group. `base` names the attempt and the place. How many they are. */
 #define INBOX_ENTRIES 3
-uint32_t inbox_entries(struct arena *a, const struct instance *i, const struct store_ready *base,
-                       struct store_ready *out);
+#define READY_PER_TASK_MAX (INBOX_ENTRIES + 2) /* a message, and one that asks for attention */
+uint32_t inbox_entries(struct arena *a, const struct instance *i, uint32_t task,
+                       const struct store_ready *base, struct store_ready *out);
+/* The time by which all of an instance's tasks for people come; TIME_NEVER: it has none. */
+int64_t inbox_place(const struct instance *i);
 
 /* attention.c: when somebody should look at a task that is not done, and the queue name among ready
  * entries under which it is found then; TIME_NEVER: not as it stands. */

@@ -30,7 +30,7 @@ static int64_t due_at(const struct instance *i, uint32_t task)
 
 /* What has no due time comes as if it was due after the longest one. Those of an instance come
  * together, by the nearest of them. */
-static int64_t place_of(const struct instance *i)
+int64_t inbox_place(const struct instance *i)
 {
     int64_t nearest_ms = TIME_NEVER;
     for (uint32_t k = 0; k < i->template->task_count; k++) {
@@ -52,14 +52,13 @@ static struct slice name_queue(struct arena *a, const char *prefix, struct slice
     return text_slice(&t);
 }
 
-uint32_t inbox_entries(struct arena *a, const struct instance *i, const struct store_ready *base,
-                       struct store_ready *out)
+uint32_t inbox_entries(struct arena *a, const struct instance *i, uint32_t task,
+                       const struct store_ready *base, struct store_ready *out)
 {
-    const struct task *t = &i->template->tasks[template_find_task(i->template, -1, base->task)];
+    const struct task *t = &i->template->tasks[task];
     uint32_t count = 2;
     out[0] = *base;
     out[0].queue = SLICE(STORE_INBOX);
-    out[0].at_ms = place_of(i);
     out[1] = out[2] = out[0];
     out[1].queue = name_queue(a, OF_TEMPLATE, i->template_name);
     if (t->assignee.len > 0)

@@ -6,9 +6,10 @@
 #include <string.h>
 
 #define ROWS_PER_WRITE 256
-#define FLUSH_RETRY_MS 1000 /* after a failed write: the disk may be full */
-#define FLUSH_AGAIN_MS 5    /* when all that is dirty has a commit or a load in flight */
-#define STATE_EVERY 1000    /* records; where rows end is stated so often even if none is behind */
+#define ROWS_BYTES_MAX INSTANCE_BYTES_MAX /* of a write, before its last row is made */
+#define FLUSH_RETRY_MS 1000               /* after a failed write: the disk may be full */
+#define FLUSH_AGAIN_MS 5 /* when all that is dirty has a commit or a load in flight */
+#define STATE_EVERY 1000 /* records; where rows end is stated so often even if none is behind */
 
 void rows_dirty(struct flow *f, struct entry *e, uint64_t first_pos)
 {
@@ -23,25 +24,45 @@ void rows_dirty(struct flow *f, struct entry *e, uint64_t first_pos)
     list_append(&f->dirty, &e->dirty);
 }
 
+/* Only a task that is on its way has entries beside the row. */
+static bool may_have_entries(const struct instance *i, uint32_t task)
+{
+    enum task_status status = (enum task_status)i->tasks[task].status;
+    return status == TASK_RETRYING || task_status_is_out(status);
+}
+
+static struct store_ready ready_of(const struct instance *i, uint32_t task)
+{
+    const struct task *t = &i->template->tasks[task];
+    const struct task_state *s = &i->tasks[task];
+    return (struct store_ready){.queue = template_queue_name(t->queue),
+                                .instance = i->id,
+                                .task = t->id,
+                                .at_ms = s->sent_at_ms,
+                                .generation = s->generation,
+                                .attempt = s->attempt,
+                                .visibility_ms = relay_visibility_ms(t)};
+}
+
 /* Names of messages serve a queue that derives them. */
 static void add_ready(const struct flow *f, struct arena *a, const struct instance *i,
                       struct store_row *row)
 {
     bool is_derived = f->config.queue == NULL || f->config.queue->ops->is_derived;
-    struct store_ready *ready =
-        arena_array(a, (2 + INBOX_ENTRIES) * i->template->task_count + 1, sizeof *ready);
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < i->template->task_count; k++)
+        count += may_have_entries(i, k);
+    struct store_ready *ready = arena_array(a, READY_PER_TASK_MAX * count + 1, sizeof *ready);
+    int64_t inbox_at_ms = count > 0 ? inbox_place(i) : TIME_NEVER;
     for (uint32_t k = 0; k < i->template->task_count; k++) {
-        const struct task *t = &i->template->tasks[k];
-        struct slice queue = template_queue_name(t->queue);
-        struct store_ready r = {.queue = queue, .instance = i->id, .task = t->id};
-        r.at_ms = i->tasks[k].sent_at_ms;
-        r.generation = i->tasks[k].generation;
-        r.attempt = i->tasks[k].attempt;
-        r.visibility_ms = relay_visibility_ms(t);
+        if (!may_have_entries(i, k))
+            continue;
+        struct store_ready r = ready_of(i, k);
         if (is_derived && instance_has_message(i, k))
             ready[row->ready_count++] = r;
+        r.at_ms = inbox_at_ms;
         if (instance_is_in_inbox(i, k))
-            row->ready_count += inbox_entries(a, i, &r, &ready[row->ready_count]);
+            row->ready_count += inbox_entries(a, i, k, &r, &ready[row->ready_count]);
         r.at_ms = attention_at(i, k, &r.queue);
         if (r.at_ms != TIME_NEVER)
             ready[row->ready_count++] = r;
@@ -208,6 +229,8 @@ static void fill(struct flow *f, struct ask *q)
     struct link *k = list_first(&f->dirty), *next;
     q->r.rows = arena_array(&q->arena, ROWS_PER_WRITE, sizeof *q->r.rows);
     for (; k != NULL && q->r.row_count < ROWS_PER_WRITE; k = next) {
+        if (q->arena.used_bytes > ROWS_BYTES_MAX)
+            break; /* the others are written next */
         next = list_after(&f->dirty, k);
         struct entry *e = LINK_OWNER(k, struct entry, dirty);
         if (!entry_is_here(e))

@@ -35,6 +35,37 @@ TEST(a_list_shows_what_was_answered_before_it)
     rig_close();
 }
 
+#define WIDE_TASKS 500
+#define WIDE_INSTANCES 250
+
+TEST(rows_of_large_instances_are_written_in_as_many_goes_as_memory_asks_for)
+{
+    rig_open();
+    struct text t = text_new(&rig.arena, WIDE_TASKS * 64);
+    text_put_c(&t, "name: wide\nstages:\n  - name: only\n    tasks:\n");
+    for (int k = 0; k < WIDE_TASKS; k++)
+        text_printf(&t, "      - {name: t%d, human: {}}\n", k);
+    rig_apply(text_c(&t));
+    struct slice ids[WIDE_INSTANCES];
+    for (int k = 0; k < WIDE_INSTANCES; k++) {
+        char key[16];
+        (void)snprintf(key, sizeof key, "K%d", k);
+        ids[k] = rig_start("wide", key);
+    }
+    for (int k = 0; k < WIDE_INSTANCES; k++) {
+        struct event e = {.kind = EVENT_PAUSE, .instance = ids[k], .source = SLICE("test")};
+        CHECK(rig_take(e)->verdict == VERDICT_APPLIED);
+    }
+    CHECK_INT(rig.rows, 0);
+    rig_wait(ROW_FLUSH_MS);
+    CHECK(rig.rows > 1);
+    struct flow_query q = {.what = FLOW_LIST,
+                           .filter.status = {(const struct slice[]){SLICE("PAUSED")}, 1},
+                           .limit = WIDE_INSTANCES};
+    CHECK_INT(count_of(q), WIDE_INSTANCES);
+    rig_close();
+}
+
 static void take_any(void *context, enum err err, struct slice json)
 {
     (void)json;
