@@ -47,7 +47,6 @@ CHECKED := $(if $(MAIN),build/san/swm)
 UNIT := $(call program_of,build/san,unit)
 TABLE := $(call program_of,build/san,table)
 CONTRACT := $(call program_of,build/san,contract)
-TORTURE := $(call program_of,build/san,torture)
 SIM := $(call program_of,build,sim)
 FUZZ := $(FUZZERS:%=build/fuzz/%)
 
@@ -184,7 +183,7 @@ build/lambda/$(1)/root/ready: tools/lambda-libs.sh build/lambda/debian/ready
 
 build/lambda/$(1)/obj/%.o: %.c build/lambda/$(1)/root/ready
 	@mkdir -p $$(@D)
-	$$(call told,cc,$$(LAMBDA_CC) $(1)-linux-gnu-gcc --sysroot=build/lambda/$(1)/root \
+	$$(call told,cc,$(1)-linux-gnu-gcc --sysroot=build/lambda/$(1)/root \
 		$$(LANGUAGE) $$(HARDENED) -c $$< -o $$@)
 
 build/lambda/$(1)/bootstrap: $$(call objects,build/lambda/$(1)/obj,$$(SRC) $$(GENERATED)) build/names
@@ -192,10 +191,12 @@ build/lambda/$(1)/bootstrap: $$(call objects,build/lambda/$(1)/obj,$$(SRC) $$(GE
 		$$(LAMBDA_LINK_$(1)) $$(filter %.o,$$^) $$(LAMBDA_LIBS) -o $$@.debug $$(lambda_quiet))
 	@$(1)-linux-gnu-strip -o $$@ $$@.debug
 
-# The same program makes the same bytes: its time is fixed.
+# The same program makes the same bytes: its time is fixed while it is packed. Afterwards both are new
+# again, or the next make would link and pack once more.
 $(2): build/lambda/$(1)/bootstrap
 	@rm -f $$@; touch -d 2000-01-01T00:00:00Z $$<
 	$$(call told,zip,TZ=UTC 7z a -bso0 -bsp0 -tzip -mx=9 -mtc=off $$@ ./$$<)
+	@touch $$< $$@
 endef
 $(eval $(call lambda_rules,x86_64,build/lambda.zip))
 $(eval $(call lambda_rules,aarch64,build/lambda-arm64.zip))
