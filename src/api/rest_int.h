@@ -111,7 +111,7 @@ route_handler rest_instance_list, rest_instance_start, rest_instance_get, rest_i
     rest_instance_layout, rest_instance_timeline, rest_share;
 route_handler rest_event_post, rest_event_feed, rest_audit;
 route_handler rest_queue_list, rest_queue_receive, rest_queue_send, rest_queue_delete,
-    rest_queue_purge, rest_queue_peek;
+    rest_queue_purge, rest_queue_peek, rest_queue_get;
 route_handler rest_task_inbox, rest_task_complete, rest_task_fail, rest_task_heartbeat,
     rest_task_start, rest_task_pending;
 route_handler rest_key_create, rest_key_list, rest_key_revoke;

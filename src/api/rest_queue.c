@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #define PEEK_MAX 100
-#define SERVES_MAX 20 /* tasks named of one queue */
+#define SERVES_LISTED_MAX 20 /* tasks named of each queue in a list; alone: LIST_LIMIT_MAX */
 
 /* --- list ------------------------------------------------------------------------------------- */
 
@@ -65,12 +65,16 @@ static size_t first_of(const struct servers *s, struct slice queue)
     return low;
 }
 
-static void write_servers(struct json_out *o, const struct servers *s, struct slice queue)
+/* Up to `max` of them, and how many there are. */
+static void write_servers(struct json_out *o, const struct servers *s, struct slice queue,
+                          size_t max)
 {
-    size_t first = first_of(s, queue), k = first;
+    size_t first = first_of(s, queue), end = first;
+    while (end < s->count && slice_eq(s->items[end].queue, queue))
+        end++;
     json_key(o, "serves");
     json_array(o);
-    for (; k < s->count && slice_eq(s->items[k].queue, queue) && k - first < SERVES_MAX; k++) {
+    for (size_t k = first; k < end && k - first < max; k++) {
         const struct template *t = s->items[k].template;
         const struct task *task = &t->tasks[s->items[k].task];
         json_object(o);
@@ -80,9 +84,11 @@ static void write_servers(struct json_out *o, const struct servers *s, struct sl
         json_object_end(o);
     }
     json_array_end(o);
+    json_put_number(o, "serves_count", (int64_t)(end - first));
 }
 
-static void write_queue(struct json_out *o, const struct queue_info *q, const struct servers *s)
+static void write_queue(struct json_out *o, const struct queue_info *q, const struct servers *s,
+                        size_t serves_max)
 {
     json_object(o);
     json_put_string(o, "queue", q->name);
@@ -94,7 +100,7 @@ static void write_queue(struct json_out *o, const struct queue_info *q, const st
     json_put_time(o, "oldest_at", q->oldest_at_ms);
     json_put_time(o, "created_at", q->created_at_ms);
     json_put_raw(o, "attributes", q->attributes);
-    write_servers(o, s, template_queue_name(q->name));
+    write_servers(o, s, template_queue_name(q->name), serves_max);
     if (q->problem.at != NULL)
         json_put_string(o, "problem", q->problem);
     json_object_end(o);
@@ -115,7 +121,7 @@ void rest_queue_list(struct rest *x, struct http_request *r, const struct slice 
     struct servers servers = find_servers(x, http_arena(r));
     bool has_more = x->queues->ops->next(x->queues, after, prefix, &q);
     for (; has_more && count < limit; count++) {
-        write_queue(&o, &q, &servers);
+        write_queue(&o, &q, &servers, SERVES_LISTED_MAX);
         after = slice_copy(http_arena(r), q.name);
         has_more = x->queues->ops->next(x->queues, after, prefix, &q);
     }
@@ -123,6 +129,20 @@ void rest_queue_list(struct rest *x, struct http_request *r, const struct slice 
     if (has_more)
         json_put_string(&o, "next", after);
     json_object_end(&o);
+    http_reply_json(r, 200, json_out_slice(&o));
+}
+
+void rest_queue_get(struct rest *x, struct http_request *r, const struct slice *args)
+{
+    struct queue_info q;
+    if (x->queues->ops->info(x->queues, args[0], &q) != ERR_NONE) {
+        rest_fail(r, ERR_UNKNOWN_QUEUE,
+                  "there is no queue of this name; GET /v1/queues lists them");
+        return;
+    }
+    struct servers servers = find_servers(x, http_arena(r));
+    struct json_out o = json_out_new(http_arena(r), WORK_BYTES_MAX / 2);
+    write_queue(&o, &q, &servers, LIST_LIMIT_MAX);
     http_reply_json(r, 200, json_out_slice(&o));
 }
 

@@ -78,6 +78,7 @@ const struct route route_table[] = {
     {"GET", "/v1/template.schema.json", rest_template_schema, ROLE_VIEWER, "",
      "The JSON Schema of the template language"},
     {"GET", "/v1/queues", rest_queue_list, ROLE_VIEWER, "prefix after limit", "Lists queues"},
+    {"GET", "/v1/queues/{queue}", rest_queue_get, ROLE_VIEWER, "", "Shows a queue"},
     {"GET", "/v1/queues/{queue}/peek", rest_queue_peek, ROLE_OPERATOR, "limit",
      "Looks at messages without taking them"},
     {"POST", "/v1/queues/{queue}/send", rest_queue_send, ROLE_WORKER, "", "Sends a message"},

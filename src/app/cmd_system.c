@@ -165,6 +165,8 @@ static void put_head(struct cli *c, const struct status *s)
     term_put(&c->out, TINT_NONE, json_get_text(s->server, "version"));
     if (started != 0)
         term_printf(&c->out, TINT_NONE, ", up for %s", term_span(cli_now_ms() - started, text));
+    term_put_c(&c->out, TINT_DIM, "  mode ");
+    term_put(&c->out, TINT_NONE, json_get_text(s->server, "mode"));
     term_put_c(&c->out, TINT_DIM, "  store ");
     term_put(&c->out, TINT_NONE, json_get_text(json_get(s->server, "store"), "name"));
     term_put_c(&c->out, TINT_DIM, "  queues ");

@@ -190,7 +190,9 @@ export async function mustBeAccessible({ page }, where) {
 export async function mustFit({ page }, where) {
   const before = page.viewportSize();
   await page.setViewportSize({ width: 360, height: 740 });
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  const over = await page.evaluate(() => Math.max(
+    ...[document.documentElement, ...document.querySelectorAll('#main, dialog[open]')]
+      .map((e) => e.scrollWidth - e.clientWidth)));
   await page.setViewportSize(before);
   must(over <= 0, `${where}: ${over} px wider than a window of 360`);
 }

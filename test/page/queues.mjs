@@ -1,94 +1,137 @@
-// Queues, the server itself, and the keyboard.
-import { apply, check, finish, HOSTILE, must, mustBeAccessible, mustFit, openBrowser, shot,
-  startServer,
-  until, visit } from './_page.mjs';
+// The queues: what is in them, live; one queue with its messages; purging what is no task.
+import { apply, check, complete, finish, HOSTILE, must, mustBeAccessible, mustFit, openBrowser,
+  shot, startServer, take, until, visit } from './_page.mjs';
 
 const ORDERS = `
 name: orders
+key: \${ .input.order }
 stages:
-  - name: one
+  - name: kitchen
     tasks:
-      - {name: cook, queue: cook_queue}
-      - {name: pack, queue: pack_queue}
+      - {name: cook, queue: cook_queue, input: {note: "\${ .input.note }"}}
+      - {name: bake, queue: bake_queue, needs: [cook]}
+`;
+const OTHERS = `
+name: parties
+stages:
+  - name: first
+    tasks:
+${Array.from({ length: 24 }, (_, k) => `      - {name: course${k}, queue: cook_queue}`).join('\n')}
 `;
 
 const server = await startServer();
 const browser = await openBrowser(server);
 const { page, complaints } = browser;
-const row = (name) => page.locator('tr', { hasText: name });
-const one = () => page.locator('.queue-one');
+const row = (name) =>
+  page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) });
+const number = (name, label) => row(name).locator(`[data-label="${label}"]`).textContent();
+const figure = (name) =>
+  page.locator('.queue-numbers div', { hasText: name }).locator('dd').textContent();
+const start = (order) =>
+  server.api('/v1/instances', { template: 'orders', input: { order, note: HOSTILE } });
 
-await check('a queue says how much waits, for how long, and for whom', async () => {
+await check('a queue that nobody names yet is not there, and that is said', async () => {
+  await visit(browser, server, '#/queues?prefix=nothing');
+  await page.getByText('No queue begins so').waitFor();
+  await page.getByRole('link', { name: 'All queues' }).click();
+  await page.getByRole('link', { name: 'swm-events' }).waitFor();
+});
+
+await check('a queue comes with its template, and its numbers move by the feed', async () => {
   await apply(server, ORDERS);
-  for (let k = 0; k < 3; k++)
-    await server.api('/v1/instances', { template: 'orders', key: `ORDER-${k}`, input: {} });
-  await visit(browser, server, '#/queues');
-  await until('three wait', async () =>
-    (await row('cook_queue').locator('.depth .figures').textContent()) === '3');
-  await row('cook_queue').getByRole('link', { name: 'orders' }).waitFor();
-  await row('cook_queue').getByText(/^\d+(\.\d)? (ms|s)$/).waitFor();
+  await apply(server, OTHERS);
+  await row('cook_queue').waitFor();
+  for (let k = 1; k <= 3; k += 1) await start(`O-${k}`);
+  await until('three wait', async () => await number('cook_queue', 'waiting') === '3');
+  must(/ago|now/.test(await number('cook_queue', 'oldest')), 'the age of the oldest is told');
+  await row('cook_queue').getByRole('link', { name: 'orders · cook' }).waitFor();
+  await row('cook_queue').getByRole('link', { name: 'and 23 more' }).waitFor();
+  await complete(server, await take(server, 'cook_queue'));
+  await until('one of the others waits', async () => await number('bake_queue', 'waiting') === '1');
+  must(await number('cook_queue', 'waiting') === '0', 'the rest was received');
+  must(await number('cook_queue', 'in flight') === '2', 'and is in flight');
+  const drawn = await row('cook_queue').locator('.depth').getAttribute('aria-label');
+  must(drawn === '0 waiting, 2 in flight, 0 delayed', drawn);
 });
 
-await check('the numbers follow what happens', async () => {
-  await server.api('/v1/queues/cook_queue/receive', { max: 1 });
-  await server.api('/v1/instances', { template: 'orders', key: 'ORDER-9', input: {} });
-  await until('one is in flight', async () =>
-    (await row('cook_queue').locator('td').nth(2).textContent()) === '1');
-});
-
-await check('messages are shown, those of tasks and those of others, as text', async () => {
-  await server.api('/v1/queues/cook_queue/send', { body: { note: HOSTILE } });
-  await page.getByRole('link', { name: 'cook_queue' }).click();
-  must(page.url().includes('open=cook_queue'), page.url());
-  await one().locator('summary', { hasText: 'ORDER-1' }).waitFor();
-  await one().getByRole('button', { name: 'Look again' }).click();
-  await one().locator('summary', { hasText: 'note' }).click();
-  await one().getByText('onerror=alert').first().waitFor();
-  must(await page.locator('img[src="x"]').count() === 0, 'a hostile body became markup');
-  await shot(browser, 'queues');
-  await mustBeAccessible(browser, 'a queue');
-  await mustFit(browser, 'a queue');
-});
-
-await check('a purge says what it deletes, and leaves the tasks', async () => {
-  await one().getByRole('button', { name: 'Purge…' }).click();
-  const dialog = page.getByRole('dialog');
-  await dialog.getByText('Messages of tasks stay').waitFor();
-  await dialog.getByText('swm queue purge cook_queue').waitFor();
-  await dialog.getByRole('button', { name: 'Delete these messages' }).click();
-  await until('the foreign one is gone', async () => {
-    const { messages } = await server.api('/v1/queues/cook_queue/peek?limit=50');
-    return messages.length === 3 && messages.every((m) => m.instance);
-  });
-});
-
-await check('a name is looked for, in the address', async () => {
-  await visit(browser, server, '#/queues');
-  await page.getByPlaceholder('Name begins with…').fill('pack');
-  await until('one queue', async () => await page.locator('tbody tr').count() === 1);
-  must(page.url().includes('prefix=pack'), page.url());
-});
-
-await check('about tells the server, its limits and the keys of the keyboard', async () => {
-  await visit(browser, server, '#/about');
-  await page.getByText('Everything is in order').waitFor();
-  await page.getByText('one process').or(page.getByText('cluster',
-    { exact: true })).first().waitFor();
-  const limit = page.locator('.limits div', { hasText: 'an event as it arrives' });
-  must((await limit.textContent()).includes('1 MiB'), await limit.textContent());
-  await shot(browser, 'about');
-  await mustBeAccessible(browser, 'about');
-  await mustFit(browser, 'about');
-});
-
-await check('keys of the keyboard lead to the views, but not while one writes', async () => {
-  await page.keyboard.press('g');
-  await page.keyboard.press('q');
-  await until('the queues', () => page.url().endsWith('#/queues'));
-  await page.getByPlaceholder('Name begins with…').waitFor();
+await check('the order and what is looked for stay in the address', async () => {
+  await page.getByLabel('Order').selectOption('depth');
+  await until('the fullest is first', async () =>
+    (await page.locator('.queue-name a').first().textContent()) === 'bake_queue');
+  await page.keyboard.press('Escape');
+  await page.locator('h1').click();
   await page.keyboard.press('/');
-  await page.keyboard.type('g e?');
-  must(page.url().includes('#/queues'), page.url());
+  await page.keyboard.type('coo');
+  await until('only that is left', async () => await page.locator('.queue-name').count() === 1);
+  await page.reload();
+  await row('cook_queue').waitFor();
+  must(await page.getByLabel('Order').inputValue() === 'depth', 'the order stays');
+  must(await page.locator('.queue-name').count() === 1, 'what is looked for stays');
+});
+
+await check('one queue shows its numbers, its tasks, and messages that nobody loses', async () => {
+  await start('O-4');
+  await server.api('/v1/queues/cook_queue/send', { body: HOSTILE });
+  await server.api('/v1/queues/cook_queue/send', { body: { n: '12' }, delay_seconds: 600 });
+  await visit(browser, server, '#/queues/cook_queue');
+  await until('its numbers', async () => await figure('Waiting') === '2'
+    && await figure('Delayed') === '1');
+  await page.locator('.served li').nth(24).waitFor();
+  must(await page.locator('.served li').count() === 25, 'all tasks are named');
+  await page.locator('.messages summary', { hasText: 'O-4' }).click();
+  await page.locator('.messages pre').filter({ hasText: '"note": "' })
+    .filter({ hasText: 'onerror=alert(1)' }).waitFor();
+  await page.locator('.messages summary', { hasText: 'no task' }).click();
+  must(await page.locator('#main img, #main script').count() === 0, 'hostile text is text');
+  must(!(await page.locator('.messages').textContent()).includes('"token"'), 'no token is shown');
+  await shot(browser, 'queue');
+  await mustBeAccessible(browser, 'queue');
+  await mustFit(browser, 'queue');
+  must(await figure('Waiting') === '2', 'looking takes nothing');
+});
+
+await check('its messages come by the feed', async () => {
+  await start('O-5');
+  await page.locator('.messages summary', { hasText: 'O-5' }).waitFor();
+});
+
+await check('purging says what it does, and leaves tasks alone', async () => {
+  await page.getByRole('button', { name: 'Purge…' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('swm queue purge cook_queue').waitFor();
+  await dialog.getByText('Messages of tasks stay').waitFor();
+  await mustBeAccessible(browser, 'purge');
+  await shot(browser, 'queue-purge');
+  await dialog.getByRole('button', { name: 'Leave it' }).click();
+  must((await server.api('/v1/queues/cook_queue')).delayed === 1, 'left, it is as before');
+  await page.getByRole('button', { name: 'Purge…' }).click();
+  await dialog.getByRole('button', { name: 'Delete the messages' }).click();
+  await page.getByText('cook_queue holds nothing but tasks.').waitFor();
+  await until('its numbers', async () => await figure('Waiting') === '2'
+    && await figure('Delayed') === '0');
+  await page.locator('.messages summary', { hasText: 'O-4' }).waitFor();
+  must(await page.locator('.messages summary', { hasText: 'no task' }).count() === 0, 'it is gone');
+});
+
+await check('the queue of events and one that is none explain themselves', async () => {
+  await visit(browser, server, '#/queues/swm-events');
+  await page.getByText('It holds nothing').waitFor();
+  must(await page.getByRole('button', { name: 'Purge…' }).count() === 0, 'nothing to purge');
+  complaints.length = 0;
+  await visit(browser, server, `#/queues/${encodeURIComponent(HOSTILE)}`);
+  await page.getByRole('alert').getByText('there is no queue of this name').waitFor();
+  await mustFit(browser, 'no such queue');
+  must(complaints.every((c) => c.includes('404')), complaints.join('; '));
+  complaints.length = 0;
+});
+
+await check('the list has no fault of accessibility and fits a narrow window', async () => {
+  await server.api('/v1/queues/bake_queue/send', { body: 'later', delay_seconds: 600 });
+  await visit(browser, server, '#/queues');
+  await row('cook_queue').waitFor();
+  await shot(browser, 'queues');
+  await mustBeAccessible(browser, 'queues');
+  await mustFit(browser, 'queues');
 });
 
 await check('the page did nothing it should not', async () => {

@@ -376,12 +376,20 @@ def queues():
         start(s, "Q-1")
         row = [q for q in s.get("/v1/queues").json["queues"] if q["queue"] == "confirm_queue"]
         equal("a queue of a template is listed", row and row[0]["visible"], 1)
+        check("with since when its oldest message waits", row[0]["oldest_at"], row)
+        serves = [{"template": "food", "stage": "order", "task": "confirm"}]
+        equal("and whose tasks it has", (row[0]["serves"], row[0]["serves_count"]), (serves, 1))
+        equal("one queue is shown alone", s.get("/v1/queues/confirm_queue").json, row[0])
+        equal("or not found", s.get("/v1/queues/nowhere").code, "unknown_queue")
         peeked = s.get("/v1/queues/confirm_queue/peek").json["messages"]
         equal("a look takes nothing", len(peeked), 1)
         message = take(s, "confirm_queue")[0]
         equal("so it can be taken", message["task"], "confirm")
         empty = s.post("/v1/queues/confirm_queue/receive", {"max": 1, "wait_seconds": 0})
         equal("and then there is none", empty.json["messages"], [])
+        now = s.get("/v1/queues/confirm_queue").json
+        equal("it is in flight, and none is old", (now["visible"], now["in_flight"], now["oldest_at"]),
+              (0, 1, None))
         equal("an unknown queue is not found",
               s.post("/v1/queues/nowhere/receive", {"wait_seconds": 0}).code, "unknown_queue")
         for body in ({"max": 0}, {"max": 11}, {"wait_seconds": 21}, {"max": "1"}):

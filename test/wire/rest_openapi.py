@@ -149,6 +149,8 @@ def answers():
         see("GET", "/v1/instances/{id}/explain", id=instance)
         see("GET", "/v1/instances/{id}/graph.svg", id=instance)
         see("GET", "/v1/queues")
+        see("GET", "/v1/queues/{queue}", queue="confirm_queue")
+        see("GET", "/v1/queues/{queue}", queue="none")
         see("GET", "/v1/queues/{queue}/peek", queue="confirm_queue")
         message = see("POST", "/v1/queues/{queue}/receive", {"wait_seconds": 5},
                       queue="confirm_queue").json["messages"][0]
@@ -162,8 +164,8 @@ def answers():
         see("GET", "/v1/instances/{id}", id=instance)
         see("GET", "/v1/instances/{id}/events", id=instance)
         see("POST", "/v1/events", [order, {"event": "Dance"}])
-        for path in ("/v1/events", "/v1/tasks", "/v1/stats", "/v1/verify", "/v1", "/metrics", "/healthz",
-                     "/readyz", "/v1/template.schema.json", "/v1/openapi.json"):
+        for path in ("/v1/events", "/v1/tasks", "/v1/stats", "/v1/status", "/v1/verify", "/v1", "/metrics",
+                     "/healthz", "/readyz", "/v1/template.schema.json", "/v1/openapi.json"):
             see("GET", path)
         key = see("POST", "/v1/keys", {"role": "admin", "expires": "1h"}).json
         see("GET", "/v1/keys")

@@ -7,19 +7,18 @@ import './style/parts.css';
 import './style/feed.css';
 import './style/form.css';
 import './style/inbox.css';
-import './style/queues.css';
 import './style/overview.css';
 import './style/instances.css';
 import './style/form.css';
 import './style/template.css';
 import './style/graph.css';
 import './style/instance.css';
+import './style/server.css';
 import { followFeed } from './api/feed';
 import { learnMe } from './api/me';
 import { isByLink, shared } from './api/share';
 import { followAddress } from './route';
 import { Shell } from './shell';
-import { followKeys } from './shortcuts';
 import { store } from './store';
 import { readTheme } from './theme';
 
@@ -34,7 +33,6 @@ followAddress();
 if (isByLink) {
   window.addEventListener('hashchange', leaveLink);
 } else {
-  followKeys();
   learnMe();
 }
 if (shared !== null || !isByLink) followFeed();

@@ -2,16 +2,18 @@
 import { Component, type ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
-import { forgetKey, currentKey } from './api/key';
 import { DialogHost } from './ui/dialog';
 import { Icon } from './ui/icon';
 import { Login } from './ui/login';
+import { showShortcuts } from './ui/shortcut-list';
 import { ToastHost } from './ui/toast';
+import { Who } from './ui/who';
 import { Failure, Loading, Empty } from './ui/state';
 import { Page } from './ui/page';
 import { isByLink } from './api/share';
 import { href } from './route';
-import { store, type Theme } from './store';
+import { followShortcuts } from './shortcuts';
+import { may, store, type Theme } from './store';
 import { setTheme } from './theme';
 import { findView, views, type View, type ViewProps } from './views';
 
@@ -21,7 +23,7 @@ function isHere(view: View): boolean {
 }
 
 function NavLink({ view }: { view: View }) {
-  if (view.nav === undefined) return null;
+  if (view.nav === undefined || (view.nav.role && !may(view.nav.role))) return null;
   return (
     <a class="nav-link" href={href(view.path === '' ? [] : [view.path])}
       aria-current={isHere(view) ? 'page' : undefined}>
@@ -51,14 +53,6 @@ function ThemeButton() {
   );
 }
 
-function LeaveButton() {
-  if (store.me.value === null || currentKey() === null) return null;
-  return (
-    <button type="button" class="icon-button" title="Log out" aria-label="Log out"
-      onClick={forgetKey}><Icon name="leave" /></button>
-  );
-}
-
 function Navigation() {
   const isOpen = store.menu.value;
   const bar = views.filter((v) => v.nav?.isInBar);
@@ -68,7 +62,14 @@ function Navigation() {
         <a class="brand" href="#/"><img src="favicon.svg" alt="" width="26" height="26" />
           <b>swm</b></a>
         <div class="nav-links">{views.map((v) => <NavLink key={v.path} view={v} />)}</div>
-        <div class="side-foot"><LinkState /><ThemeButton /><LeaveButton /></div>
+        <div class="side-foot">
+          <Who />
+          <div class="side-signs"><LinkState />
+            <button type="button" class="icon-button" title="Keyboard: press ?"
+              aria-label="Keyboard" onClick={showShortcuts}>
+              <Icon name="keyboard" /></button>
+            <ThemeButton /></div>
+        </div>
       </nav>
       <nav class="bar" aria-label="Main views">
         {bar.map((v) => <NavLink key={v.path} view={v} />)}
@@ -154,6 +155,7 @@ function draw(loaded: Loaded | null, found: { view: View; params: Record<string,
 }
 
 export function Shell() {
+  useEffect(() => (isByLink ? undefined : followShortcuts(showShortcuts)), []);
   return (
     <>
       <a class="skip" href="#main" onClick={(e) => {

@@ -1,48 +1,72 @@
-// Keys of the keyboard that work everywhere but where one writes.
-import { go, href } from './route';
+// Keys that do something everywhere: g and a letter goes to a view, / to the view's search, ? shows
+// them all. A view's search is its first field of type search.
+import { href, go } from './route';
+import { views } from './views';
 
-type Shortcut = { keys: string; what: string; run: () => void };
+const NEXT_MS = 1500; // the letter comes at most so long after g
 
-const to = (path: string) => (): void => go(href(path === '' ? [] : [path]));
+export type Shortcut = { keys: string[]; words: string };
 
-function focusSearch(): void {
-  document.querySelector<HTMLInputElement>('.main input[type=search]')?.focus();
+/** All of them, as they are told. */
+export function shortcuts(): Shortcut[] {
+  const going = views.flatMap((view) =>
+    (view.nav === undefined ? [] : [{ keys: ['g', view.nav.key], words: view.title }]));
+  return [...going,
+    { keys: ['/'], words: 'Search in this view' },
+    { keys: ['Esc'], words: 'Close a dialog, leave the search' },
+    { keys: ['?'], words: 'These keys' }];
 }
 
-export const SHORTCUTS: Shortcut[] = [
-  { keys: 'g o', what: 'Overview', run: to('') },
-  { keys: 'g i', what: 'Instances', run: to('instances') },
-  { keys: 'g b', what: 'Inbox', run: to('inbox') },
-  { keys: 'g t', what: 'Templates', run: to('templates') },
-  { keys: 'g q', what: 'Queues', run: to('queues') },
-  { keys: 'g e', what: 'Events', run: to('events') },
-  { keys: 'g a', what: 'Audit', run: to('audit') },
-  { keys: '/', what: 'Search in the list', run: focusSearch },
-  { keys: '?', what: 'About, with these keys', run: to('about') },
-];
-
-const SECOND_MS = 1500;
-let first = '';
-let firstAt = 0;
-
-const isWriting = (target: EventTarget | null): boolean => target instanceof HTMLElement
-  && (target.isContentEditable || target.shadowRoot !== null
-    || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
-
-function press(event: KeyboardEvent): void {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  if (isWriting(event.target) || document.querySelector('dialog[open]') !== null) return;
-  const before = Date.now() - firstAt < SECOND_MS ? `${first} ` : '';
-  const found = SHORTCUTS.find(({ keys }) => keys === before + event.key)
-    ?? SHORTCUTS.find(({ keys }) => keys === event.key);
-  first = event.key;
-  firstAt = Date.now();
-  if (found === undefined) return;
-  event.preventDefault();
-  first = '';
-  found.run();
+/** Where somebody writes, a letter is a letter. */
+export function isWriting(target: EventTarget | undefined): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  if (target.isContentEditable || target instanceof HTMLTextAreaElement) return true;
+  return target instanceof HTMLSelectElement
+    || (target instanceof HTMLInputElement && !['checkbox', 'radio'].includes(target.type));
 }
 
-export function followKeys(): void {
+let afterG = 0;
+
+function leaveField(event: KeyboardEvent, target: EventTarget | undefined): void {
+  if (event.key === 'Escape' && target instanceof HTMLInputElement && target.type === 'search')
+    target.blur();
+}
+
+function goBy(letter: string): boolean {
+  const view = views.find((v) => v.nav?.key === letter);
+  if (view === undefined) return false;
+  go(href(view.path === '' ? [] : [view.path]));
+  return true;
+}
+
+function search(): boolean {
+  const field = document.querySelector<HTMLInputElement>('#main input[type=search]');
+  field?.focus();
+  field?.select();
+  return field !== null;
+}
+
+function isDone(key: string, show: () => void): boolean {
+  if (Date.now() < afterG) {
+    afterG = 0;
+    return goBy(key);
+  }
+  if (key === 'g') afterG = Date.now() + NEXT_MS;
+  if (key === '/') return search();
+  if (key === '?') show();
+  return key === '?';
+}
+
+/** `show` tells a reader what there is. Returns what ends it. */
+export function followShortcuts(show: () => void): () => void {
+  const press = (event: KeyboardEvent) => {
+    const target = event.composedPath()[0];
+    if (isWriting(target)) return leaveField(event, target);
+    const isOurs = !event.ctrlKey && !event.metaKey && !event.altKey && !event.defaultPrevented
+      && document.querySelector('dialog[open]') === null;
+    if (isOurs && isDone(event.key, show)) event.preventDefault();
+    return undefined;
+  };
   window.addEventListener('keydown', press);
+  return () => window.removeEventListener('keydown', press);
 }

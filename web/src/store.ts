@@ -3,7 +3,7 @@
 import { signal, type Signal } from '@preact/signals';
 import type { ComponentChild } from 'preact';
 import { actor } from './api/actor';
-import type { Me } from './api/types';
+import type { Me, Role } from './api/types';
 import { readRoute, type Route } from './route';
 
 export type Link = 'connecting' | 'live' | 'lost';
@@ -41,3 +41,12 @@ export const store: Store = {
   menu: signal(false),
   now: signal(Date.now()),
 };
+
+const RANK: Role[] = ['viewer', 'worker', 'operator', 'author', 'admin'];
+
+/** Whether the reader's key has this role or a higher one: what he may not do is not offered, or
+ * says why (api/me.ts). What the server has not told yet counts as yes: it decides anyway. */
+export function may(role: Role): boolean {
+  const me = store.me.value;
+  return me === null || RANK.indexOf(me.role) >= RANK.indexOf(role);
+}

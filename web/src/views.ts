@@ -1,6 +1,7 @@
 // The table of views: which address shows what. Each view is a file of its own in views/, loaded
 // when it is first looked at; its default export is the component.
 import type { ComponentType } from 'preact';
+import type { Role } from './api/types';
 import type { IconName } from './ui/icon';
 
 export type ViewProps = { params: Record<string, string> };
@@ -11,21 +12,22 @@ export type View = {
   path: string;
   title: string;
   load: () => Promise<Module>;
-  /** Where the navigation shows it; absent: not. `bar`: also in the bar of a narrow window. */
-  nav?: { icon: IconName; isInBar: boolean };
+  /** Where the navigation shows it; absent: not. `isInBar`: also in the bar of a narrow window;
+   * `key`: the letter that goes there after g; `role`: shown to those who have it. */
+  nav?: { icon: IconName; isInBar: boolean; key: string; role?: Role };
 };
 
 export const views: View[] = [
   { path: '', title: 'Overview', load: () => import('./views/overview'),
-    nav: { icon: 'overview', isInBar: true } },
+    nav: { icon: 'overview', isInBar: true, key: 'o' } },
   { path: 'instances', title: 'Instances', load: () => import('./views/instances'),
-    nav: { icon: 'instances', isInBar: true } },
+    nav: { icon: 'instances', isInBar: true, key: 'i' } },
   { path: 'instances/:id', title: 'Instance', load: () => import('./views/instance') },
   { path: 'shared/:token', title: 'Shared instance', load: () => import('./views/shared') },
   { path: 'inbox', title: 'Inbox', load: () => import('./views/inbox'),
-    nav: { icon: 'inbox', isInBar: true } },
+    nav: { icon: 'inbox', isInBar: true, key: 'b' } },
   { path: 'templates', title: 'Templates', load: () => import('./views/templates'),
-    nav: { icon: 'templates', isInBar: true } },
+    nav: { icon: 'templates', isInBar: true, key: 't' } },
   { path: 'templates/:name', title: 'Template', load: () => import('./views/template') },
   { path: 'templates/:name/edit', title: 'Edit a template',
     load: () => import('./views/template-edit') },
@@ -33,14 +35,16 @@ export const views: View[] = [
     load: () => import('./views/template-diff') },
   { path: 'templates/:name/start', title: 'Start', load: () => import('./views/template-start') },
   { path: 'queues', title: 'Queues', load: () => import('./views/queues'),
-    nav: { icon: 'queues', isInBar: false } },
+    nav: { icon: 'queues', isInBar: false, key: 'q' } },
+  { path: 'queues/:name', title: 'Queue', load: () => import('./views/queue') },
   { path: 'events', title: 'Events', load: () => import('./views/events'),
-    nav: { icon: 'events', isInBar: false } },
+    nav: { icon: 'events', isInBar: false, key: 'e' } },
   { path: 'audit', title: 'Audit', load: () => import('./views/audit'),
-    nav: { icon: 'audit', isInBar: false } },
+    nav: { icon: 'audit', isInBar: false, key: 'a' } },
+  { path: 'keys', title: 'Keys', load: () => import('./views/keys'),
+    nav: { icon: 'keys', isInBar: false, key: 'k', role: 'admin' } },
   { path: 'about', title: 'About', load: () => import('./views/about'),
-    nav: { icon: 'about', isInBar: false } },
-  { path: 'keys', title: 'Access keys', load: () => import('./views/keys') },
+    nav: { icon: 'about', isInBar: false, key: 's' } },
 ];
 
 function match(pattern: string, path: string[]): Record<string, string> | null {

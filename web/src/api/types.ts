@@ -94,6 +94,7 @@ export type QueueInfo = {
   created_at: string | null;
   attributes: Record<string, string> | null;
   serves: { template: string; stage: string; task: string }[];
+  serves_count: number;
   problem?: string;
 };
 

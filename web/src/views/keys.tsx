@@ -1,130 +1,125 @@
-// Access keys: who has which role, made and revoked here by an administrator.
-import { useSignal } from '@preact/signals';
-import { del, post } from '../api/client';
+// Access keys: who may ask the server for what. A key's text is shown once, when it is made.
+import { signal } from '@preact/signals';
+import { del } from '../api/client';
+import { currentKeyId } from '../api/key';
 import { whyNot } from '../api/me';
-import type { AccessKey, Role } from '../api/types';
+import type { AccessKey, EventRecord } from '../api/types';
 import { useData } from '../data';
-import { href } from '../route';
-import { command, Copy } from '../ui/cli';
-import { closeDialog, openAction, openDialog } from '../ui/dialog';
+import { setTerms, term } from '../route';
+import { store } from '../store';
+import { command } from '../ui/cli';
+import { openAction } from '../ui/dialog';
 import { Icon } from '../ui/icon';
-import { Page } from '../ui/page';
+import { Card, Page } from '../ui/page';
 import { Empty, Shown } from '../ui/state';
-import { Moment } from '../ui/time';
+import { exact, Moment } from '../ui/time';
+import { makeKey, Secret, type MadeKey } from './keys-make';
 
-const ROLES: [Role, string][] = [['viewer', 'sees everything'],
-  ['worker', 'takes and answers tasks'], ['operator', 'starts and controls instances'],
-  ['author', 'applies templates'], ['admin', 'makes keys and backups']];
+/** The one that was just made, until the reader says that he has kept it. */
+const made = signal<MadeKey | null>(null);
 
-type Made = AccessKey & { key: string; access_key_id: string; secret_access_key: string };
+const isNews = (r: EventRecord): boolean => r.event === 'KeyCreated' || r.event === 'KeyRevoked';
 
-function MadeKey({ made }: { made: Made }) {
-  const secrets = [['Access key', made.key], ['For the Amazon SQS protocol: access key id',
-    made.access_key_id], ['Secret access key', made.secret_access_key]] as const;
+export default function View() {
+  const why = whyNot('admin');
+  const add = () => makeKey((key) => { made.value = key; });
+  const action = why === null && store.me.value?.keys && (
+    <button type="button" class="primary" onClick={add}><Icon name="plus" />New key…</button>);
   return (
-    <div class="made-key">
-      <h2 id="dialog-title">The key is made</h2>
-      <p class="callout">It is shown this once. Copy it now.</p>
-      {secrets.map(([label, text]) => (
-        <div key={label} class="field">{label}<div class="cli"><code tabIndex={0}>{text}</code>
-          <Copy text={text} label={`Copy: ${label}`} /></div></div>))}
-      <div class="buttons"><button type="button" class="primary" onClick={closeDialog}>
-        I have it</button></div>
-    </div>
+    <Page title="Keys" actions={action || undefined}>
+      {made.value && <Secret key={made.value.id} made={made.value}
+        onDone={() => { made.value = null; }} />}
+      {why === null ? <Listed add={add} />
+        : <Card><Empty title="Keys are for administrators" text={why} /></Card>}
+    </Page>
   );
 }
 
-function make(reload: () => void): void {
-  const read = (form: FormData, name: string) => String(form.get(name) ?? '').trim();
-  openAction({
-    title: 'Make a key', confirm: 'Make it', reason: 'none',
-    text: <p>Each role may also do what those before it may.</p>,
-    body: (
-      <>
-        <label class="field">Role<select name="role">{ROLES.map(([role, what]) => (
-          <option key={role} value={role}>{role}: {what}</option>))}</select></label>
-        <label class="field">Name<input name="name" maxLength={60} autocomplete="off"
-          placeholder="What records call it, such as kitchen" /></label>
-        <label class="field">Valid for<input name="expires" autocomplete="off"
-          pattern="[0-9]+(ms|s|m|h|d)" placeholder="90d; nothing: until it is revoked" /></label>
-      </>
-    ),
-    cli: (form) => command('key', 'create', '--role', read(form, 'role'), read(form, 'name')
-      && '--name', read(form, 'name'), read(form, 'expires') && '--expires', read(form, 'expires')),
-    send: async (form) => {
-      const made = await post<Made>('v1/keys', { role: read(form, 'role'),
-        name: read(form, 'name') || undefined, expires: read(form, 'expires') || undefined });
-      reload();
-      setTimeout(() => openDialog(() => <MadeKey made={made} />)); // after this dialog is closed
-      return 'The key is made.';
-    },
-  });
-}
-
-function revoke(key: AccessKey, reload: () => void): void {
-  openAction({
-    title: `Revoke ${key.name ?? key.id}`, confirm: 'Revoke it', isDanger: true, reason: 'none',
-    text: <p>Whoever uses it is refused from now on,
-      on every node within a second or so. It cannot be
-      taken back.</p>,
-    cli: () => command('key', 'revoke', key.id),
-    send: async () => {
-      await del(`v1/keys/${encodeURIComponent(key.id)}`);
-      reload();
-      return 'The key is revoked.';
-    },
-  });
-}
-
-function Row({ item, reload }: { item: AccessKey; reload: () => void }) {
-  const isValid = item.status === 'valid';
+function Listed({ add }: { add: () => void }) {
+  const data = useData<{ keys: AccessKey[] }>('v1/keys', isNews);
   return (
-    <tr>
-      <td dir="auto"><b>{item.name ?? item.id}</b>{item.name
-        && <span class="quiet"> {item.id}</span>}</td>
-      <td>{item.role}</td>
-      <td><span class={`pill ${isValid ? 's-COMPLETED' : 's-CANCELLED'}`}>{item.status}</span></td>
-      <td class="queue-workers"><Moment at={item.created_at} />
-        {item.created_by && <span class="quiet" dir="auto"> by {item.created_by}</span>}</td>
-      <td class="queue-delayed"><Moment at={item.expires_at} /></td>
-      <td class="queue-delayed"><Moment at={item.used_at} /></td>
-      <td>{isValid && <button type="button" onClick={() => revoke(item,
-        reload)}>Revoke…</button>}</td>
+    <Shown data={data}>
+      {({ keys }) => (keys.length === 0 && !store.me.value?.keys ? <Open add={add} />
+        : <List keys={keys} />)}
+    </Shown>
+  );
+}
+
+/** The server has no keys yet. */
+function Open({ add }: { add: () => void }) {
+  return (
+    <Card>
+      <Empty title="This server asks for no keys" text={<>Whoever reaches it may do everything, so
+        it answers on this machine only. From the first key on, which is an administrator's, every
+        request needs one: give the workers theirs soon after.</>}
+        action={<button type="button" class="primary" onClick={add}>Make the first key…</button>} />
+    </Card>
+  );
+}
+
+function List({ keys }: { keys: AccessKey[] }) {
+  const isAll = term('all') !== '';
+  const valid = keys.filter((k) => k.status === 'valid');
+  const over = keys.length - valid.length;
+  const shown = isAll ? keys : valid;
+  const toggle = over > 0 && (
+    <button type="button" class="link-button"
+      onClick={() => setTerms({ all: isAll ? null : 1 }, true)}>
+      {isAll ? 'Only the valid ones' : `And ${over} revoked or expired`}</button>);
+  return (
+    <Card title={valid.length === 1 ? '1 valid key' : `${valid.length} valid keys`} aside={toggle}
+      isPlain>
+      {shown.length === 0 ? <Empty title="No key is valid"
+        text="You are here with the key that the server was started with." /> : (
+        <table class="table keys">
+          <thead><tr><th>Key</th><th>Role</th><th>Made</th><th>Expires</th><th>Last used</th>
+            <th><span class="hidden">Revoke</span></th></tr></thead>
+          <tbody>{shown.map((k) => <Row key={k.id} of={k} />)}</tbody>
+        </table>)}
+    </Card>
+  );
+}
+
+function Row({ of: k }: { of: AccessKey }) {
+  const isOurs = k.id === currentKeyId();
+  const isValid = k.status === 'valid';
+  return (
+    <tr class={isValid ? '' : 'quiet'}>
+      <td class="key-name"><div><b dir="auto">{k.name ?? 'without a name'}</b>
+        {isOurs && <span class="pill">yours</span>}
+        {!isValid && <span class="pill key-over">{k.status}</span>}
+        <code>{k.id}</code></div></td>
+      <td data-label="role">{k.role}</td>
+      <td data-label="made"><Moment at={k.created_at} />{k.created_by
+        && <span class="quiet" dir="auto"> by {k.created_by.replace(/^key:/, '')}</span>}</td>
+      <td data-label="expires">{k.status === 'revoked'
+        ? <>revoked <Moment at={k.revoked_at} /></>
+        : k.expires_at ? <span title={exact(k.expires_at)}><Moment at={k.expires_at} /></span>
+          : <span class="quiet">never</span>}</td>
+      <td data-label="last used"><Moment at={k.used_at} /></td>
+      <td class="key-act">{isValid && (
+        <button type="button" onClick={() => revoke(k, isOurs)}
+          aria-label={`Revoke ${k.name ?? k.id}`}>Revoke…</button>)}</td>
     </tr>
   );
 }
 
-type Answer = { keys: AccessKey[] };
-
-export default function View() {
-  const why = whyNot('admin');
-  const all = useSignal(false);
-  const data = useData<Answer>(why === null ? 'v1/keys' : null,
-    (r) => r.event === 'KeyCreated' || r.event === 'KeyRevoked');
-  const shown = (keys: AccessKey[]) => keys.filter((k) => all.value || k.status === 'valid');
-  return (
-    <Page title="Access keys" trail={[['About', href(['about'])]]} actions={
-      <button type="button" class="primary" disabled={why !== null} onClick={() => make(
-        data.reload)}>
-        <Icon name="plus" />Make a key</button>}>
-      {why ? <Empty title="Keys are for administrators" text={why} /> : (
-        <section class="card card-plain" aria-label="Access keys">
-          <Shown data={data}>{({ keys }) => (keys.length === 0
-            ? <Empty title="There are no keys"
-              text={"Without keys everybody on this machine may do everything. "
-                + "The first key has to be an admin's."} />
-            : <><div class="queue-table" tabIndex={0} role="group" aria-label="Keys">
-              <table class="table"><thead><tr><th>Key</th><th>Role</th>
-                <th>State</th><th class="queue-workers">Made</th><th class="queue-delayed">Ends</th>
-                <th class="queue-delayed">Last used here</th>
-                <th><span class="hidden">Actions</span></th>
-              </tr></thead><tbody>{shown(keys).map((k) => (
-                <Row key={k.id} item={k} reload={data.reload} />))}</tbody></table></div>
-            <label class="check list-foot"><input type="checkbox" checked={all.value}
-              onChange={(e) => { all.value = e.currentTarget.checked; }} />
-            Also revoked and expired ones</label></>)}</Shown>
-        </section>
-      )}
-    </Page>
-  );
+function revoke(key: AccessKey, isOurs: boolean): void {
+  openAction({
+    title: `Revoke ${key.name ?? key.id}?`,
+    text: (
+      <>
+        <p>It opens nothing any more, at every node within two seconds, and cannot come back: who
+          uses it needs another one. Its name can be given again.</p>
+        {isOurs && <p class="callout callout-bad">This is the key that you use: you are asked for
+          another one.</p>}
+      </>
+    ),
+    confirm: 'Revoke it', isDanger: true, reason: 'none',
+    cli: () => command('key', 'revoke', key.id),
+    send: async () => {
+      await del(`v1/keys/${encodeURIComponent(key.id)}`);
+      return `${key.name ?? key.id} opens nothing any more.`;
+    },
+  });
 }

@@ -4,7 +4,7 @@ import { useData } from '../data';
 import { isOfInstance } from '../news';
 import { href, setTerms, term } from '../route';
 import { store } from '../store';
-import type { Queue } from './overview-now';
+import type { QueueInfo } from '../api/types';
 import { Icon, type IconName } from '../ui/icon';
 import { Card } from '../ui/page';
 import { Empty, Shown } from '../ui/state';
@@ -32,7 +32,7 @@ const KINDS: { kind: Kind; icon: IconName; words: string; to: string }[] = [
 
 const told = ({ count, more }: AtLeast): string => `${count.toLocaleString()}${more ? '+' : ''}`;
 
-export function Attention({ unattended }: { unattended: Queue[] }) {
+export function Attention({ unattended }: { unattended: QueueInfo[] }) {
   const limit = term('attention') === 'all' ? 100 : FEW;
   const data = useData<Answer>(`v1/attention?limit=${limit}`, isOfInstance, SETTLE_MS);
   const minute = Math.floor(store.now.value / MINUTE_MS);
@@ -64,10 +64,10 @@ function Counts({ of, unattended }: { of: Answer; unattended: number }) {
   );
 }
 
-function QueueRow({ queue }: { queue: Queue }) {
+function QueueRow({ queue }: { queue: QueueInfo }) {
   return (
     <li class="attention-item attention-queue">
-      <a href={href(['queues'])}>
+      <a href={href(['queues', queue.queue])}>
         <Icon name="queues" />
         <span class="attention-what"><b dir="auto">{queue.queue}</b></span>
         <span class="attention-when">for <Elapsed from={queue.oldest_at ?? ''} /></span>
@@ -79,7 +79,7 @@ function QueueRow({ queue }: { queue: Queue }) {
 }
 
 function Items({ value, limit, unattended }: {
-  value: Answer; limit: number; unattended: Queue[];
+  value: Answer; limit: number; unattended: QueueInfo[];
 }) {
   if (value.items.length === 0 && unattended.length === 0)
     return <Empty title="All is well"

@@ -2,7 +2,8 @@
 import { useData, type Watched } from '../data';
 import { isOfInstance } from '../news';
 import { href } from '../route';
-import type { InstanceStatus, Summary } from '../api/types';
+import type { InstanceStatus, QueueInfo, Summary } from '../api/types';
+import { isUnattended } from '../queue';
 import { Card } from '../ui/page';
 import { Empty, Shown } from '../ui/state';
 import { Status } from '../ui/status';
@@ -12,7 +13,6 @@ import { store } from '../store';
 
 const SETTLE_MS = 1500;
 const FEW = 8;
-const UNATTENDED_MS = 5 * 60e3;
 
 export type Stats = {
   instances: Partial<Record<InstanceStatus, number>>;
@@ -95,16 +95,7 @@ export function Templates({ stats }: { stats: Stats }) {
   );
 }
 
-export type Queue = { queue: string; visible: number; in_flight: number; delayed: number;
-  waiting_receives: number; oldest_at?: string | null };
-
-/** Messages wait and nobody takes them. */
-export function isUnattended(q: Queue, now: number): boolean {
-  return q.visible > 0 && q.waiting_receives === 0 && !!q.oldest_at
-    && now - Date.parse(q.oldest_at) > UNATTENDED_MS;
-}
-
-export function Queues({ data }: { data: Watched<{ queues: Queue[] }> }) {
+export function Queues({ data }: { data: Watched<{ queues: QueueInfo[] }> }) {
   return (
     <Card title="Queues" aside={<a href={href(['queues'])}>All</a>} isPlain>
       <Shown data={data} rows={4}>{({ queues }) => <QueueTable queues={queues} />}</Shown>
@@ -112,7 +103,7 @@ export function Queues({ data }: { data: Watched<{ queues: Queue[] }> }) {
   );
 }
 
-function QueueTable({ queues }: { queues: Queue[] }) {
+function QueueTable({ queues }: { queues: QueueInfo[] }) {
   if (queues.length === 0)
     return <Empty title="No queues" text="A queue is there as soon as a template names it." />;
   const busy = [...queues].sort((a, b) => b.visible - a.visible || b.in_flight - a.in_flight
@@ -124,7 +115,8 @@ function QueueTable({ queues }: { queues: Queue[] }) {
       <tbody>
         {busy.slice(0, FEW).map((q) => (
           <tr key={q.queue}>
-            <td class="now-queue" dir="auto" title={q.queue}>{q.queue}
+            <td class="now-queue" dir="auto" title={q.queue}>
+              <a href={href(['queues', q.queue])}>{q.queue}</a>
               {isUnattended(q, store.now.value) && (
                 <span class="unattended"><Icon name="warning" />nobody takes them</span>)}</td>
             <td class="number">{q.visible.toLocaleString()}</td>

@@ -1,18 +1,17 @@
 // What runs now, how it went over the last hour or day, and what somebody should look at.
 import { Activity } from './overview-activity';
 import { Attention } from './overview-attention';
-import { isUnattended, Latest, Queues, Templates, Tiles, type Queue,
-  type Stats } from './overview-now';
+import { Latest, Queues, Templates, Tiles, type Stats } from './overview-now';
 import { useData } from '../data';
-import type { EventRecord } from '../api/types';
-import { changesStatus, isOfInstance, movesInstances } from '../news';
+import type { EventRecord, QueueInfo } from '../api/types';
+import { changesStatus, movesInstances } from '../news';
+import { isUnattended, movesMessages, QUEUES_MS } from '../queue';
 import { store } from '../store';
 import { Page } from '../ui/page';
 import { Shown } from '../ui/state';
 import { First } from './overview-first';
 
 const SETTLE_MS = 1000;
-const QUEUES_MS = 1500;
 
 const isOfStats = (r: EventRecord): boolean => changesStatus(r) || movesInstances(r);
 
@@ -26,7 +25,7 @@ export default function View() {
 }
 
 function Whole({ stats }: { stats: Stats }) {
-  const queues = useData<{ queues: Queue[] }>('v1/queues?limit=1000', isOfInstance, QUEUES_MS);
+  const queues = useData<{ queues: QueueInfo[] }>('v1/queues?limit=1000', movesMessages, QUEUES_MS);
   const sum = Object.values(stats.instances).reduce((a, b) => a + b, 0);
   if (sum === 0) return <First />;
   return (

@@ -1,117 +1,129 @@
-// The work queues: how much waits, for how long, and for whom; one of them open, with its messages.
+// All work queues: what is in them, how long it has waited, who takes from them and for whom.
 import { useEffect } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
 import { withQuery } from '../api/client';
 import type { QueueInfo } from '../api/types';
 import { useData } from '../data';
+import { depthOf, movesMessages, QUEUES_MS, sortQueues, type Order } from '../queue';
 import { href, setTerms, term } from '../route';
 import { Icon } from '../ui/icon';
-import { Page } from '../ui/page';
+import { Card, Page } from '../ui/page';
 import { Empty, Shown } from '../ui/state';
-import { Elapsed } from '../ui/time';
-import { OpenQueue } from './queues-one';
+import { Moment } from '../ui/time';
+import { count, Depth, DepthLegend, TaskLink, Trouble } from './queue-parts';
 
-const NEWS_MS = 1000;
+const LISTED_MAX = 1000;
+const DRAWN = 100; // more are drawn when asked for
+const NAMED = 2; // tasks named in a line
 const TYPED_MS = 250;
 
-type Answer = { queues: QueueInfo[]; next?: string };
+type Listed = { queues: QueueInfo[]; next?: string };
 
-function Search() {
-  const text = useSignal(term('prefix'));
-  useEffect(() => {
-    if (text.value === term('prefix')) return undefined;
-    const timer = setTimeout(() => setTerms({ prefix: text.value, after: null }, true), TYPED_MS);
-    return () => clearTimeout(timer);
-  }, [text.value]);
-  return (
-    <label class="search"><Icon name="search" /><span class="hidden">Name begins with</span>
-      <input type="search" value={text.value} placeholder="Name begins with…" autocomplete="off"
-        spellcheck={false} onInput={(e) =>
-          { text.value = e.currentTarget.value.trim(); }} /></label>
-  );
-}
+const ORDERS: [Order, string][] = [['name', 'by name'], ['depth', 'most waiting first'],
+  ['age', 'longest waiting first']];
 
-function Serves({ queue }: { queue: QueueInfo }) {
-  const [first, ...others] = queue.serves;
-  if (first === undefined)
-    return (
-      <span class="quiet">{queue.queue === 'swm-events' ? 'takes events' : 'no template'}</span>
-    );
-  return (
-    <span dir="auto"><a href={href(['templates', first.template])}>{first.template}</a>
-      <span class="quiet"> {first.task}{others.length > 0
-        && ` and ${others.length} more`}</span></span>
-  );
-}
-
-/** Beside the others: the longest bar is the deepest queue. */
-function Depth({ queue, most }: { queue: QueueInfo; most: number }) {
-  const width = most > 0 ? `${Math.round((queue.visible / most) * 100)}%` : '0';
-  return (
-    <span class="depth"><span class="figures">{queue.visible.toLocaleString()}{queue.more
-      && '+'}</span>
-      <span class="depth-bar" aria-hidden="true"><span style={{ width }} /></span></span>
-  );
-}
-
-function Row({ queue, most }: { queue: QueueInfo; most: number }) {
-  const to = href(['queues'], { prefix: term('prefix'), open: queue.queue });
-  return (
-    <tr class={term('open') === queue.queue ? 'is-open' : ''}>
-      <td><a class="queue-name" href={to} dir="auto">{queue.queue}</a>
-        {queue.problem && <span class="late" dir="auto"> {queue.problem}</span>}</td>
-      <td><Depth queue={queue} most={most} /></td>
-      <td class="number">{queue.in_flight.toLocaleString()}</td>
-      <td class="number queue-delayed">{queue.delayed.toLocaleString()}</td>
-      <td class="number">{queue.visible === 0 ? <span class="quiet">—</span>
-        : queue.oldest_at ? <Elapsed from={queue.oldest_at} />
-          : <span class="quiet" title="Amazon SQS does not tell it">not known</span>}</td>
-      <td class="number queue-workers">{queue.waiting_receives.toLocaleString()}</td>
-      <td class="queue-serves"><Serves queue={queue} /></td>
-    </tr>
-  );
-}
-
-function Table({ answer }: { answer: Answer }) {
-  const { queues, next } = answer;
-  const most = Math.max(0, ...queues.map((q) => q.visible));
-  if (queues.length === 0)
-    return <Empty title={term('prefix') ? 'No queue has such a name' : 'There are no queues yet'}
-      text="A queue is there as soon as a template names it, or somebody sends to it." />;
-  return (
-    <>
-      <div class="queue-table">
-        <table class="table">
-          <thead><tr><th>Queue</th><th>Waiting</th><th class="number">In flight</th>
-            <th class="number queue-delayed">Delayed</th><th class="number">Oldest</th>
-            <th class="number queue-workers">Workers that wait</th>
-            <th class="queue-serves">Serves</th></tr></thead>
-          <tbody>{queues.map((q) => <Row key={q.queue} queue={q} most={most} />)}</tbody>
-        </table>
-      </div>
-      {next && <p class="list-foot"><a href={href(['queues'],
-        { prefix: term('prefix'), after: next })}>More queues</a></p>}
-    </>
-  );
-}
+const chosenOrder = (): Order => ORDERS.find(([id]) => id === term('sort'))?.[0] ?? 'name';
 
 export default function View() {
-  const data = useData<Answer>(
-    withQuery('v1/queues', { prefix: term('prefix'), after: term('after') }),
-    (r) => r.verdict === 'applied', NEWS_MS);
-  const open = term('open');
-  const queue = data.value?.queues.find((q) => q.queue === open);
+  const prefix = term('prefix');
+  const data = useData<Listed>(withQuery('v1/queues', { prefix, limit: LISTED_MAX }),
+    movesMessages, QUEUES_MS);
+  const refresh = (
+    <button type="button" onClick={data.reload}><Icon name="replay" />Refresh</button>
+  );
   return (
-    <Page title="Queues" actions={<button type="button" onClick={data.reload}>
-      <Icon name="replay" />Look again</button>}>
-      <div class="filter-bar"><Search /></div>
-      <div class={`queues ${open ? 'has-open' : ''}`}>
-        <section class="card card-plain" aria-label="Queues">
-          <Shown data={data}>{(answer) => <Table answer={answer} />}</Shown>
-        </section>
-        {open !== '' && <OpenQueue key={open} name={open} queue={queue} reload={data.reload} />}
-      </div>
+    <Page title="Queues" actions={refresh}>
+      <Bar prefix={prefix} />
+      <Shown data={data}>
+        {(listed) => (listed.queues.length === 0 ? <None prefix={prefix} />
+          : <List listed={listed} order={chosenOrder()} />)}
+      </Shown>
     </Page>
   );
 }
 
+function Bar({ prefix }: { prefix: string }) {
+  const typed = useSignal(prefix);
+  useEffect(() => {
+    if (typed.value === prefix) return undefined;
+    const timer = setTimeout(() => setTerms({ prefix: typed.value }, true), TYPED_MS);
+    return () => clearTimeout(timer);
+  }, [typed.value]);
+  return (
+    <div class="filter-bar">
+      <label class="search">
+        <Icon name="search" /><span class="hidden">Name begins with</span>
+        <input type="search" value={typed.value} placeholder="Name begins with…" autocomplete="off"
+          spellcheck={false} onInput={(e) => { typed.value = e.currentTarget.value; }} />
+      </label>
+      <label class="order"><span class="hidden">Order</span>
+        <select value={chosenOrder()}
+          onChange={(e) => setTerms({ sort: e.currentTarget.value }, true)}>
+          {ORDERS.map(([id, words]) => <option key={id} value={id}>{words}</option>)}
+        </select></label>
+      <DepthLegend />
+    </div>
+  );
+}
+
+function None({ prefix }: { prefix: string }) {
+  if (prefix !== '') {
+    return <Empty title="No queue begins so" action={
+      <a class="button" href={href(['queues'])}>All queues</a>} />;
+  }
+  return <Empty title="No queues yet"
+    text="A queue is there as soon as a template names it, or a worker makes it." />;
+}
+
+function List({ listed, order }: { listed: Listed; order: Order }) {
+  const drawn = useSignal(DRAWN);
+  const queues = sortQueues(listed.queues, order);
+  const fullest = Math.max(0, ...queues.map(depthOf));
+  return (
+    <Card isPlain>
+      <table class="table queues">
+        <thead><tr><th>Queue</th><th class="number">Waiting</th>
+          <th><span class="hidden">Drawn</span></th>
+          <th class="number">In flight</th><th class="number">Delayed</th>
+          <th class="number">Oldest</th><th class="number">Receives</th><th>Tasks of</th></tr>
+        </thead>
+        <tbody>
+          {queues.slice(0, drawn.value).map((q) =>
+            <Row key={q.queue} queue={q} fullest={fullest} />)}
+        </tbody>
+      </table>
+      {queues.length > drawn.value && (
+        <button type="button" class="more-rows" onClick={() => { drawn.value += DRAWN; }}>
+          Show more ({(queues.length - drawn.value).toLocaleString()} left)</button>)}
+      {listed.next && <p class="card-note">These are the first {LISTED_MAX.toLocaleString()} by
+        name: type how the one you look for begins.</p>}
+    </Card>
+  );
+}
+
+function Cell({ label, children, isZero }: {
+  label: string; children: preact.ComponentChildren; isZero?: boolean;
+}) {
+  return <td class={`number ${isZero ? 'quiet' : ''}`} data-label={label}>{children}</td>;
+}
+
+function Row({ queue: q, fullest }: { queue: QueueInfo; fullest: number }) {
+  const others = q.serves_count - Math.min(q.serves.length, NAMED);
+  return (
+    <tr>
+      <td class="queue-name"><a dir="auto" href={href(['queues', q.queue])}>{q.queue}</a>
+        <Trouble queue={q} /></td>
+      <Cell label="waiting" isZero={q.visible === 0}>{count(q.visible, q.more)}</Cell>
+      <td class="queue-depth"><Depth queue={q} of={fullest} /></td>
+      <Cell label="in flight" isZero={q.in_flight === 0}>{count(q.in_flight)}</Cell>
+      <Cell label="delayed" isZero={q.delayed === 0}>{count(q.delayed)}</Cell>
+      <Cell label="oldest"><Moment at={q.oldest_at} /></Cell>
+      <Cell label="receives" isZero={q.waiting_receives === 0}>{count(q.waiting_receives)}</Cell>
+      <td class="queue-serves">
+        {q.serves.slice(0, NAMED).map((s) =>
+          <TaskLink key={`${s.template} ${s.task}`} of={s} />)}
+        {others > 0 && <a class="quiet" href={href(['queues', q.queue])}>and {others} more</a>}
+      </td>
+    </tr>
+  );
+}
