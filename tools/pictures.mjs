@@ -100,7 +100,8 @@ const VIEWS = [
   ['instance-completed', `instances/${done.instance}`],
   ['instance-failed', `instances/${refunds['ORDER-0013']}`], ['inbox', 'inbox'],
   ['templates', 'templates'], ['template', 'templates/food-order'], ['queues', 'queues'],
-  ['events', 'events'], ['audit', 'audit'], ['about', 'about'],
+  ['queue', 'queues/find_payment_queue'], ['events', 'events'], ['audit', 'audit'],
+  ['keys', 'keys'], ['about', 'about'],
 ];
 
 await mkdir(folder, { recursive: true });

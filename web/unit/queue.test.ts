@@ -1,6 +1,6 @@
 import type { EventRecord, QueueInfo } from '../src/api/types';
 import { depthOf, isUnattended, movesMessages, sortQueues } from '../src/queue';
-import { tellLimit } from '../src/views/about-limits';
+import { amount } from '../src/ui/amount';
 import { equal, must, test } from './harness';
 
 const queue = (name: string, visible: number, oldest: string | null, more = {}): QueueInfo => ({
@@ -42,6 +42,6 @@ test('applied events and new templates move messages, others do not', () => {
 test('limits are told in the largest unit that holds them whole', () => {
   equal([[1048576, 'bytes'], [262144, 'bytes'], [80, 'bytes'], [60, 's'], [10000, null],
     [3650 * 24 * 3600 * 1000, 'ms']]
-    .map(([value, unit]) => tellLimit({ value: value as number, unit: unit as string | null })),
+    .map(([value, unit]) => amount(value as number, unit as string | null)),
   ['1 MiB', '256 KiB', '80 bytes', '1 min', (10000).toLocaleString(), '10 years']);
 });

@@ -8,12 +8,13 @@ import { useData } from '../data';
 import { depthOf, movesMessages, QUEUES_MS } from '../queue';
 import { href } from '../route';
 import { may } from '../store';
+import { amount } from '../ui/amount';
 import { Cli, command } from '../ui/cli';
 import { openAction } from '../ui/dialog';
 import { Icon } from '../ui/icon';
 import { Card, Page } from '../ui/page';
 import { Empty, Shown } from '../ui/state';
-import { exact, length, Moment } from '../ui/time';
+import { exact, Moment } from '../ui/time';
 import type { ViewProps } from '../views';
 import { Messages } from './queue-messages';
 import { count, Depth, DepthLegend, Trouble } from './queue-parts';
@@ -148,7 +149,7 @@ function Served({ queue }: { queue: QueueInfo }) {
 
 const SETTINGS: [name: string, words: string, unit: 's' | 'bytes'][] = [
   ['VisibilityTimeout', 'Hidden after a receive', 's'],
-  ['DelaySeconds', 'Delay', 's'],
+  ['DelaySeconds', 'Delayed', 's'],
   ['MessageRetentionPeriod', 'Kept, of your own messages', 's'],
   ['ReceiveMessageWaitTimeSeconds', 'A receive waits', 's'],
   ['MaximumMessageSize', 'A message at most', 'bytes'],
@@ -156,8 +157,8 @@ const SETTINGS: [name: string, words: string, unit: 's' | 'bytes'][] = [
 
 function Settings({ queue }: { queue: QueueInfo }) {
   const have = queue.attributes ?? {};
-  const tell = (value: string, unit: string) => (unit === 's' ? length(1000 * Number(value))
-    : `${(Number(value) / 1024).toLocaleString()} KiB`);
+  const tell = (value: string, unit: string) => (value === '0' ? 'not at all'
+    : amount(Number(value), unit));
   return (
     <Card title="Settings">
       <dl class="facts">
