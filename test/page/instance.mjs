@@ -39,7 +39,7 @@ const of = (instance) => (message) => message.instance === instance;
 const work = async (instance, queue, output) =>
   complete(server, await take(server, queue, of(instance)), output);
 const dialog = page.locator('dialog.dialog[open]');
-const panel = page.locator('.panel');
+const panel = page.locator('.instance-panel');
 const at = () => new URLSearchParams(new URL(page.url()).hash.split('?')[1] ?? '').get('at');
 const button = (name) => page.getByRole('button', { name, exact: true });
 async function confirm(reason, name) {
@@ -81,7 +81,7 @@ await check('attempts that fail are counted, their errors told', async () => {
   await work(id, 'cook_queue', { note: HOSTILE });
   await isStatus('cook', 'COMPLETED');
   await panel.locator('.json', { hasText: 'Output' }).getByText('<script>').waitFor();
-  must(await panel.locator('.attempts li').count() === 2, 'both attempts');
+  must(await panel.locator('.attempt-list li').count() === 2, 'both attempts');
 });
 
 await check('tasks are walked with the keyboard', async () => {
@@ -170,8 +170,8 @@ await check('generations are compared', async () => {
   await visit(browser, server, `#/instances/${id}?task=cook`);
   await panel.getByText('stew').waitFor();
   await panel.getByText('Compare with generation 1').click();
-  await panel.locator('.diff-old', { hasText: '"dish": "soup"' }).waitFor();
-  await panel.locator('.diff-new', { hasText: '"dish": "stew"' }).waitFor();
+  await panel.locator('.data-diff-old', { hasText: '"dish": "soup"' }).waitFor();
+  await panel.locator('.data-diff-new', { hasText: '"dish": "stew"' }).waitFor();
   await shot(browser, 'instance-task');
   await panel.getByText('Compare with generation 1').click();
   await panel.getByLabel('Generation', { exact: true }).selectOption('1');
@@ -239,7 +239,7 @@ await check('events have verdicts, changes and their record', async () => {
   await visit(browser, server, `#/instances/${id}?tab=events`);
   await page.getByRole('button', { name: /^Event \d+, TaskCompleted/ }).first().click();
   await panel.getByText('What it changed').waitFor();
-  await panel.locator('.changes ins', { hasText: 'COMPLETED' }).first().waitFor();
+  await panel.locator('.event-changes ins', { hasText: 'COMPLETED' }).first().waitFor();
   await panel.getByText('The record as JSON').click();
   await panel.locator('.json').getByText('"hash"').waitFor();
   await mustBeAccessible(browser, 'events');

@@ -114,8 +114,8 @@ export function Events({ model, pages }: { model: Model; pages: EventPages }) {
   const [verdict, task] = [term('verdict'), term('of')];
   const tasks = model.layout?.tasks ?? [];
   return (
-    <div class="events">
-      <div class="events-filter">
+    <div class="event-view">
+      <div class="event-filter">
         <label class="hidden" for="events-verdict">Verdict</label>
         <select id="events-verdict" value={verdict}
           onChange={(e) => setTerms({ verdict: (e.target as HTMLSelectElement).value })}>
@@ -140,7 +140,7 @@ export function Events({ model, pages }: { model: Model; pages: EventPages }) {
 function Changes({ changes }: { changes: Change[] }) {
   if (changes.length === 0) return <p class="quiet">It changed nothing.</p>;
   return (
-    <ul class="changes">{changes.map((c, k) => (
+    <ul class="event-changes">{changes.map((c, k) => (
       <li key={`${c.path} ${k}`}>{c.path}
         <p><span class="hidden">from </span><del>{brief(c.from, 200)}</del>{' → '}
           <span class="hidden">to </span><ins>{brief(c.to, 200)}</ins></p></li>

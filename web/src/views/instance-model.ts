@@ -10,6 +10,7 @@ import { throttle } from '../throttle';
 import { looksOf, paint, patch, type Looks } from '../ui/graph-looks';
 
 const NEWS_MS = 400;
+const REST = 10; // after an answer nothing is asked for news for so many times as long as it took
 const TIMELINE_MS = 1500; // a page of records is more to work out
 const TIMELINE_RECORDS = 500;
 export const EVENTS_PAGE = 200;
@@ -25,11 +26,15 @@ export function useLatest<T>(path: string | null, isNews?: (r: EventRecord) => b
   const answer = useSignal<Answer<T>>({ value: undefined, error: undefined, path: '' });
   const wanted = useRef(path);
   wanted.current = path;
-  const load = useMemo(() => throttle(ms, async () => {
+  const tookMs = useRef(0);
+  const load = useMemo(() => throttle(() => Math.max(ms, REST * tookMs.current), async () => {
     const asked = wanted.current;
     if (asked === null) return;
+    const began = performance.now();
     try {
-      answer.value = { value: await get<T>(asked), error: undefined, path: asked };
+      const value = await get<T>(asked);
+      tookMs.current = performance.now() - began;
+      answer.value = { value, error: undefined, path: asked };
     } catch (e) {
       const error = e instanceof Refusal ? e : new Refusal(String(e), 0);
       answer.value = { value: answer.peek().value, error, path: asked };

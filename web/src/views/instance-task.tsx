@@ -62,8 +62,8 @@ function Diff({ before, after }: { before: unknown; after: unknown }) {
     return <p class="quiet">The same as before.</p>;
   const signs = { same: ' ', old: '−', new: '+' };
   return (
-    <pre class="diff" tabIndex={0}>{lines.map((line, k) => (
-      <span key={k} class={`diff-${line.kind}`}>{`${signs[line.kind]} ${line.text}\n`}</span>
+    <pre class="data-diff" tabIndex={0}>{lines.map((line, k) => (
+      <span key={k} class={`data-diff-${line.kind}`}>{`${signs[line.kind]} ${line.text}\n`}</span>
     ))}</pre>
   );
 }
@@ -136,7 +136,7 @@ function AttemptList({ attempts }: { attempts: Attempt[] }) {
   if (attempts.length === 0) return <p class="quiet">It has not been sent.</p>;
   const newest = [...attempts].sort((a, b) => b.generation - a.generation || b.attempt - a.attempt);
   return (
-    <ol class="attempts">{newest.slice(0, 100).map((a) => (
+    <ol class="attempt-list">{newest.slice(0, 100).map((a) => (
       <li key={`${a.generation} ${a.attempt} ${a.seq}`}>
         <span class="attempt-name">
           {a.generation > 1 && `gen ${a.generation}, `}try {a.attempt}</span>

@@ -143,7 +143,7 @@ function Legend() {
   const parts: [string, string][] = [['queued', 'queued'], ['running', 'running'],
     ['retrying', 'waits for a retry']];
   return (
-    <p class="legend quiet">{parts.map(([kind, words]) => (
+    <p class="bar-legend quiet">{parts.map(([kind, words]) => (
       <span key={kind}><i class={`piece piece-${kind}`} />{words}</span>
     ))}<span><i class="piece timeline-pause" />paused</span></p>
   );

@@ -138,7 +138,7 @@ function Panel({ model, shown, timeline, preview, canAct }: PanelProps) {
       : 'How it ended');
   const close = (): void => setTerms({ event: null, task: event > 0 ? id : null });
   return (
-    <aside class={`card panel ${isChosen ? 'is-chosen' : ''}`} aria-label={title}
+    <aside class={`card instance-panel ${isChosen ? 'is-chosen' : ''}`} aria-label={title}
       onKeyDown={(e) => e.key === 'Escape' && isChosen && close()}>
       <header class="card-head"><h2 dir="auto">{title}</h2>
         {isChosen && <button type="button" class="icon-button" aria-label="Close"
