@@ -134,7 +134,7 @@ function First() {
       title="No templates yet"
       text="A template says which stages and tasks a workflow has. Write one here, or apply a file."
       action={
-        <div class="first">
+        <div class="t-first">
           <a class="button primary" href={NEW_TEMPLATE}>
             <Icon name="plus" />
             Write a template
@@ -160,19 +160,21 @@ function List({ heads, stats }: { heads: TemplateHead[]; stats: Stats | undefine
     .sort((a, b) => a.template.localeCompare(b.template));
   return (
     <>
-      <label class="search">
-        <Icon name="search" />
-        <span class="hidden">Search templates</span>
-        <input
-          type="search"
-          placeholder="Search by name or description"
-          value={words.value}
-          onInput={(event) => {
-            words.value = event.currentTarget.value;
-            keep.value.soon();
-          }}
-        />
-      </label>
+      <div class="filter-bar">
+        <label class="search">
+          <Icon name="search" />
+          <span class="hidden">Search templates</span>
+          <input
+            type="search"
+            placeholder="Search by name or description"
+            value={words.value}
+            onInput={(event) => {
+              words.value = event.currentTarget.value;
+              keep.value.soon();
+            }}
+          />
+        </label>
+      </div>
       {found.length === 0 ? (
         <Empty title="No template is called that" />
       ) : (
