@@ -42,7 +42,7 @@ class Rig:
             (HOST + ".", "A", "127.0.0.1"), ("store.swm.test.", "A", "127.0.0.1"),
             ("_mongodb._tcp.set.swm.test.", "SRV", f"0 0 {member.port} store.swm.test."),
         ]
-        self.store = "mongodb+srv://set.swm.test/{{}}?tls=false&replicaSet=rs"
+        self.store = "mongodb+srv://set.swm.test/DATABASE?tls=false&replicaSet=rs"
 
     def environment(self, api, **more):
         return {**KEYS, "AWS_LAMBDA_RUNTIME_API": api.address(),
