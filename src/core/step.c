@@ -183,15 +183,6 @@ void step_answer(struct step_context *c, enum verdict v, const char *reason, ...
     c->out->reason = slice_copy(c->arena, (struct slice){line, kept});
 }
 
-/* The task an event names: by its id (a token's), or by stage and name. */
-static int find_task(const struct template *t, const struct event *e)
-{
-    if (e->stage.len == 0)
-        return template_find_task(t, -1, e->task);
-    int stage = template_find_stage(t, e->stage);
-    return stage < 0 ? -1 : template_find_task(t, stage, e->task);
-}
-
 /* Is the event about the current attempt? An event that names none means the current one. */
 static bool is_current(struct step_context *c)
 {
@@ -211,7 +202,7 @@ static bool is_current(struct step_context *c)
 static void by_task(struct step_context *c)
 {
     const struct event *e = c->e;
-    c->task = find_task(c->i->template, e);
+    c->task = template_named_task(c->i->template, e->stage, e->task);
     if (c->task < 0) {
         step_answer(c, VERDICT_UNKNOWN, "the template %.*s has no task \"%.*s\"%s%.*s",
                     SLICE_ARG(c->i->template->name), SLICE_ARG(e->task),

@@ -144,8 +144,7 @@ static void replay(struct step_context *c, bool *marked, uint32_t stage, int tar
 void rule_replay_task(struct step_context *c)
 {
     const struct template *t = c->i->template;
-    int stage = c->e->stage.len > 0 ? template_find_stage(t, c->e->stage) : -1;
-    int task = c->e->stage.len > 0 && stage < 0 ? -1 : template_find_task(t, stage, c->e->task);
+    int task = template_named_task(t, c->e->stage, c->e->task);
     if (task < 0) {
         step_answer(c, VERDICT_UNKNOWN, "the template %.*s has no task \"%.*s\"",
                     SLICE_ARG(t->name), SLICE_ARG(c->e->task));

@@ -150,6 +150,18 @@ int template_find_task(const struct template *t, int stage, struct slice name)
     return -1;
 }
 
+int template_named_task(const struct template *t, struct slice stage, struct slice task)
+{
+    int index = stage.len > 0 ? template_find_stage(t, stage) : -1;
+    return stage.len > 0 && index < 0 ? -1 : template_find_task(t, index, task);
+}
+
+bool template_is_for_people(const struct template *t, struct slice stage, struct slice task)
+{
+    int index = template_named_task(t, stage, task);
+    return index >= 0 && t->tasks[index].kind == TASK_KIND_HUMAN;
+}
+
 struct slice template_error_text(struct arena *a, const struct template_error *e)
 {
     struct text t = text_new(a, e->file.len + e->message.len + 64);

@@ -101,6 +101,11 @@ struct slice template_canonical(struct arena *a, const struct template *t);
 int template_find_stage(const struct template *t, struct slice name);
 int template_find_task(const struct template *t, int stage, struct slice name);
 
+/* The task that an event names, or -1: by its id, or by its stage and its name in it. */
+int template_named_task(const struct template *t, struct slice stage, struct slice task);
+/* It names a task that people answer. */
+bool template_is_for_people(const struct template *t, struct slice stage, struct slice task);
+
 /* Differences from `from` to `to`, by stages and tasks, as JSON:
  * [{"path":"stages.prepare.tasks.make_food.retry","change":"added, removed or changed",
  *   "from":…,"to":…}] */

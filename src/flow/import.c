@@ -313,9 +313,8 @@ static void refuse(struct import *w, enum err err, const char *format, uint64_t 
 static bool is_act(const struct instance *i, const struct record *r)
 {
     int kind = vocab_find(VOCAB_EVENT_KIND, r->event);
-    int task = r->task.len > 0 ? template_find_task(i->template, -1, r->task) : -1;
     struct event e = {.kind = kind > 0 ? (enum event_kind)kind : EVENT_NONE};
-    return event_is_act(&e, task >= 0 && i->template->tasks[task].kind == TASK_KIND_HUMAN);
+    return event_is_act(&e, template_is_for_people(i->template, r->stage, r->task));
 }
 
 static void fold_record(struct import *w, uint32_t k)

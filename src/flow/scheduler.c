@@ -30,12 +30,6 @@ static void check(const struct instance *i)
     abort();
 }
 
-static bool is_for_people(const struct instance *i, const struct event *e)
-{
-    int task = e->task.len > 0 ? template_find_task(i->template, -1, e->task) : -1;
-    return task >= 0 && i->template->tasks[task].kind == TASK_KIND_HUMAN;
-}
-
 static uint64_t encode(struct encoding *n, const struct event *e, const struct outcome *o)
 {
     struct instance *work = n->c->work;
@@ -45,7 +39,7 @@ static uint64_t encode(struct encoding *n, const struct event *e, const struct o
     r->at_ms = work->at_ms;
     r->event = slice_of(vocab_name(VOCAB_EVENT_KIND, (int)e->kind));
     r->verdict = slice_of(vocab_name(VOCAB_VERDICT, (int)o->verdict));
-    r->is_act = event_is_act(e, is_for_people(work, e));
+    r->is_act = event_is_act(e, template_is_for_people(work->template, e->stage, e->task));
     return work->seq;
 }
 

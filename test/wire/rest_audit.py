@@ -60,6 +60,21 @@ def audit():
         equal("newest_first is not for it", s.get("/v1/audit?newest_first=true").status, 400)
 
 
+def by_stage():
+    """Two stages have a task of the same name: only stage and name say which."""
+    with Server() as s:
+        sign = {"task_name": "sign", "task_type": "HUMAN"}
+        s.apply({"workflow_name": "Twice", "component_name": "TWICE", "stages": [
+            {"stage_name": "ONE", "stage_order": 1, "tasks": [sign]},
+            {"stage_name": "TWO", "stage_order": 2, "tasks": [sign]}]})
+        event = {"business_ref_no": "R-1", "component_name": "TWICE"}
+        one = s.post("/v1/events", [{**event, "event_name": "StartWorkflow"}]).json["results"][0]["instance"]
+        answer = {**event, "event_name": "TaskCompleted", "stage_name": "ONE", "task_name": "sign"}
+        s.post("/v1/events", [answer])
+        equal("an answer named by stage and task is a person's act", events(s.get(f"/v1/audit?instance={one}")),
+              ["TaskCompleted"])
+
+
 def feed():
     with Server() as s:
         s.apply(PEOPLE)
@@ -123,4 +138,4 @@ def queues_and_status():
         equal("a limit", limits["event_bytes"], 1024 * 1024)
 
 
-run(audit, feed, inbox, queues_and_status)
+run(audit, by_stage, feed, inbox, queues_and_status)
