@@ -66,7 +66,7 @@ static void add_up(struct migrate_sum *s, struct arena *a, const struct store_re
 
 static bool is_sys(struct slice instance)
 {
-    return slice_has_prefix(instance, SLICE("_sys:"));
+    return slice_has_prefix(instance, SLICE(STORE_CHAIN));
 }
 
 /* --- what there is --- */

@@ -35,24 +35,25 @@ bool cluster_is_self(const struct flow *f, struct slice node)
     return slice_eq(node, f->config.node);
 }
 
-bool cluster_is_living(const struct flow *f, struct slice node)
+static const struct peer *find_peer(const struct flow *f, struct slice node)
 {
     const struct cluster *c = f->cluster;
-    if (cluster_is_self(f, node))
-        return true;
     for (uint32_t k = 0; k < c->peer_count; k++)
         if (slice_eq(c->peers[k].node.id, node))
-            return c->peers[k].node.is_alive;
-    return false;
+            return &c->peers[k];
+    return NULL;
+}
+
+bool cluster_is_living(const struct flow *f, struct slice node)
+{
+    const struct peer *p = find_peer(f, node);
+    return cluster_is_self(f, node) || (p != NULL && p->node.is_alive);
 }
 
 bool cluster_has_sent(const struct flow *f, struct slice node, uint64_t pos)
 {
-    const struct cluster *c = f->cluster;
-    for (uint32_t k = 0; k < c->peer_count; k++)
-        if (slice_eq(c->peers[k].node.id, node))
-            return pos <= c->peers[k].sent_pos;
-    return false;
+    const struct peer *p = find_peer(f, node);
+    return p != NULL && pos <= p->sent_pos;
 }
 
 static uint64_t score(struct slice node, struct slice thing)
@@ -78,11 +79,8 @@ bool cluster_is_mine(const struct flow *f, struct slice thing)
 
 bool cluster_is_watching(const struct flow *f, struct slice node)
 {
-    const struct cluster *c = f->cluster;
-    for (uint32_t k = 0; k < c->peer_count; k++)
-        if (slice_eq(c->peers[k].node.id, node))
-            return c->peers[k].node.is_alive && !c->peers[k].is_guest;
-    return false;
+    const struct peer *p = find_peer(f, node);
+    return p != NULL && p->node.is_alive && !p->is_guest;
 }
 
 static void look_who_lives(struct flow *f)
@@ -363,10 +361,8 @@ static void left(struct flow *f, struct ask *q)
 static void leave(struct flow *f)
 {
     struct cluster *c = f->cluster;
-    bool is_quiet = list_first(&f->asks) == NULL && list_first(&f->unheard) == NULL &&
-                    f->arrivals_in_flight == 0 && !f->is_applying &&
-                    list_first(&f->applies) == NULL;
-    bool can_leave = is_quiet && !c->is_leaving && rows_are_idle(f) && is_done_with_all(f);
+    bool can_leave = flow_is_quiet(f) && list_first(&f->applies) == NULL && !c->is_leaving &&
+                     rows_are_idle(f) && is_done_with_all(f);
     struct ask *q = can_leave ? ask_new(f, STORE_NODE_DROP, left) : NULL;
     if (q == NULL)
         return;
@@ -408,7 +404,7 @@ void cluster_round(struct flow *f)
     struct cluster *c = f->cluster;
     if (c == NULL || c->joined_at_ms == 0)
         return;
-    if (f->now_ms >= c->beat_at_ms && !c->is_beating && !c->is_leaving && guest_must_beat(f)) {
+    if (f->now_ms >= c->beat_at_ms && !c->is_beating && !c->is_leaving && guest_may_wake(f)) {
         look_who_lives(f);
         beat(f);
         if (f->state != FLOW_STARTING)
@@ -428,7 +424,7 @@ int64_t cluster_next(const struct flow *f)
     const struct cluster *c = f->cluster;
     if (c == NULL || c->joined_at_ms == 0)
         return TIME_NEVER;
-    bool can_beat = !c->is_beating && !c->is_leaving && guest_must_beat(f);
+    bool can_beat = !c->is_beating && !c->is_leaving && guest_may_wake(f);
     int64_t at_ms = can_beat ? c->beat_at_ms : TIME_NEVER;
     if (is_waking(f) && !c->is_due_asked)
         at_ms = time_min(at_ms, c->due_at_ms);

@@ -117,7 +117,7 @@ static bool name_node(struct flow *f)
 {
     struct slice node = f->config.node.len > 0 ? f->config.node : SLICE("local");
     struct text id = text_new(&f->own, NAME_BYTES_MAX + 8);
-    text_put_c(&id, "_sys:");
+    text_put_c(&id, STORE_CHAIN);
     text_put(&id, node);
     f->sys_id = text_slice(&id);
     return !id.is_cut;
@@ -222,7 +222,7 @@ static void behind_read(struct flow *f, struct ask *q)
     enum err err = q->r.err;
     f->stated_pos = q->r.folded_pos;
     for (uint32_t k = 0; k < q->r.row_count && err == ERR_NONE; k++)
-        if (!slice_has_prefix(q->r.rows[k].id, SLICE("_sys:")))
+        if (!slice_has_prefix(q->r.rows[k].id, SLICE(STORE_CHAIN)))
             err = read_behind_one(f, &q->r.rows[k], q->r.folded_pos);
     if (q->r.last_pos > f->last_pos)
         f->last_pos = q->r.last_pos;
@@ -371,10 +371,15 @@ void flow_drain(struct flow *f)
         f->state = FLOW_DRAINING;
 }
 
+bool flow_is_quiet(const struct flow *f)
+{
+    return list_first(&f->asks) == NULL && list_first(&f->unheard) == NULL &&
+           f->arrivals_in_flight == 0 && !f->is_applying;
+}
+
 bool flow_is_idle(const struct flow *f)
 {
-    return list_first(&f->asks) == NULL && list_first(&f->unheard) == NULL && rows_are_idle(f) &&
-           f->arrivals_in_flight == 0 && !f->is_applying && cluster_has_left(f);
+    return flow_is_quiet(f) && rows_are_idle(f) && cluster_has_left(f);
 }
 
 /* --- closing --- */

@@ -432,9 +432,8 @@ bool cluster_has_left(const struct flow *f);                       /* draining: 
 void cluster_drop(struct flow *f);
 
 /* guest.c: all may be done where the node is no guest */
-bool guest_may_wake(const struct flow *f);  /* what is due */
-bool guest_may_tidy(const struct flow *f);  /* what is nobody's in particular */
-bool guest_must_beat(const struct flow *f); /* others must know that it is there */
+bool guest_may_wake(const struct flow *f); /* what is due; others must know that it is there */
+bool guest_may_tidy(const struct flow *f); /* what is nobody's in particular */
 void guest_round(struct flow *f);
 void guest_note_early(struct flow *f, struct entry *e); /* a wake from outside found nothing due */
 
@@ -458,6 +457,9 @@ void access_round(struct flow *f);
 int64_t access_due(const struct flow *f); /* when they are read again */
 void access_drop(struct flow *f);
 
+/* flow.c */
 void flow_start_step_done(struct flow *f, enum err err);
+/* Nothing is asked of the store, and nothing that came waits for its answer. */
+bool flow_is_quiet(const struct flow *f);
 
 #endif

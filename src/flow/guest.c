@@ -29,11 +29,6 @@ bool guest_may_tidy(const struct flow *f)
     return !f->config.is_guest || is_visited(f, FLOW_TICKS);
 }
 
-bool guest_must_beat(const struct flow *f)
-{
-    return !f->config.is_guest || is_visited(f, FLOW_WRITES);
-}
-
 /* --- coming --- */
 
 void flow_enter(struct flow *f, int64_t now_ms, enum flow_visit what)
@@ -170,10 +165,7 @@ static bool has_work(const struct flow *f)
 
 bool flow_is_settled(const struct flow *f)
 {
-    bool is_quiet = list_first(&f->asks) == NULL && list_first(&f->unheard) == NULL &&
-                    f->arrivals_in_flight == 0 && !f->is_applying &&
-                    relay_unsent_pos(f) == UINT64_MAX;
-    return is_quiet && !has_work(f) && is_tick_over(f);
+    return flow_is_quiet(f) && relay_unsent_pos(f) == UINT64_MAX && !has_work(f) && is_tick_over(f);
 }
 
 /* What is due before the next tick is told; from here on nothing is this node's to wake. */

@@ -89,12 +89,15 @@ static void ask_page(struct flow *f)
     ask_submit(f, q);
 }
 
+static bool can_look(const struct flow *f)
+{
+    return f->state == FLOW_READY && f->config.queue_name.len > 0 && !f->config.is_still &&
+           guest_may_tidy(f) && !f->moved.is_asked && f->moved.loading == 0;
+}
+
 void moved_round(struct flow *f)
 {
-    struct moved *m = &f->moved;
-    bool can_look = f->state == FLOW_READY && f->config.queue_name.len > 0 && !f->config.is_still &&
-                    guest_may_tidy(f);
-    if (can_look && f->now_ms >= m->at_ms && !m->is_asked && m->loading == 0)
+    if (can_look(f) && f->now_ms >= f->moved.at_ms)
         ask_page(f);
 }
 
@@ -105,8 +108,5 @@ void moved_drop(struct flow *f)
 
 int64_t moved_next(const struct flow *f)
 {
-    const struct moved *m = &f->moved;
-    bool can_look = f->state == FLOW_READY && f->config.queue_name.len > 0 && !f->config.is_still &&
-                    guest_may_tidy(f);
-    return can_look && !m->is_asked && m->loading == 0 ? m->at_ms : TIME_NEVER;
+    return can_look(f) ? f->moved.at_ms : TIME_NEVER;
 }

@@ -44,13 +44,18 @@ struct ask *query_ask(struct query *q, enum store_op op, ask_done *done)
     return a;
 }
 
-void query_finish(struct query *q, void (*part)(struct query *q, void *argument), struct ask *a)
+void query_end(struct query *q, enum err err, void (*part)(struct query *q, void *argument),
+               void *argument)
 {
-    enum err err = a->r.err;
-    q->out = json_out_new(&q->arena, ANSWER_BYTES_MAX);
-    if (err == ERR_NONE && !query_guard(q, part, &a->r))
+    if (err == ERR_NONE && !query_guard(q, part, argument))
         err = ERR_MEMORY;
     query_answer(q, err, err == ERR_NONE ? json_out_slice(&q->out) : SLICE_NONE);
+}
+
+void query_finish(struct query *q, void (*part)(struct query *q, void *argument), struct ask *a)
+{
+    q->out = json_out_new(&q->arena, ANSWER_BYTES_MAX);
+    query_end(q, a->r.err, part, &a->r);
 }
 
 /* --- lists and numbers --- */

@@ -56,10 +56,7 @@ static void end(struct query *q, void *argument)
 
 static void walked(struct walk *w, enum err err)
 {
-    struct query *q = w->query;
-    if (err == ERR_NONE && !query_guard(q, end, NULL))
-        err = ERR_MEMORY;
-    query_answer(q, err, err == ERR_NONE ? json_out_slice(&q->out) : SLICE_NONE);
+    query_end(w->query, err, end, NULL);
 }
 
 static void begin(struct query *q, void *argument)
@@ -150,9 +147,7 @@ static void scanned(struct flow *f, struct ask *a)
         scan_on(q);
         return;
     }
-    if (err == ERR_NONE && !query_guard(q, put_lines, NULL))
-        err = ERR_MEMORY;
-    query_answer(q, err, err == ERR_NONE ? json_out_slice(&q->out) : SLICE_NONE);
+    query_end(q, err, put_lines, NULL);
 }
 
 static void scan_on(struct query *q)

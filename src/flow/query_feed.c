@@ -27,7 +27,7 @@ struct feed {
 
 static bool is_sys(struct slice instance)
 {
-    return slice_has_prefix(instance, SLICE("_sys:"));
+    return slice_has_prefix(instance, SLICE(STORE_CHAIN));
 }
 
 /* --- whose it is --- */
@@ -91,6 +91,23 @@ static bool is_asked(const struct flow_query *q, const struct store_record *s,
            is_by(q->actor, r->actor);
 }
 
+/* The rest stands in its bytes only. */
+static bool asks_for_more(const struct flow_query *q)
+{
+    return q->task.len + q->source.count + q->actor.len > 0 || (q->acts_only && q->id.len > 0);
+}
+
+static bool is_wanted(struct query *q, const struct store_record *s)
+{
+    struct record r;
+    if (!may_be_asked(&q->q, s))
+        return false;
+    if (!asks_for_more(&q->q))
+        return true;
+    arena_reset(&q->f->scratch);
+    return record_decode(&q->f->scratch, s->bytes, &r) == ERR_NONE && is_asked(&q->q, s, &r);
+}
+
 static bool is_named_so(const struct flow_query *q, struct name n)
 {
     return (q->template.len == 0 || slice_eq(q->template, n.template)) &&
@@ -102,17 +119,13 @@ static void choose(struct query *q, void *argument)
 {
     const struct store_request *page = argument;
     struct feed *w = q->feed;
-    struct record r;
     w->is_wanted = arena_array(&q->arena, page->record_count, sizeof *w->is_wanted);
     w->ids = arena_array(&q->arena, page->record_count, sizeof *w->ids);
     w->id_count = w->name_count = 0;
     q->f->scratch.edge = q->arena.edge;
     for (uint32_t k = 0; k < page->record_count; k++) {
         const struct store_record *s = &page->records[k];
-        arena_reset(&q->f->scratch);
-        w->is_wanted[k] = may_be_asked(&q->q, s) &&
-                          record_decode(&q->f->scratch, s->bytes, &r) == ERR_NONE &&
-                          is_asked(&q->q, s, &r);
+        w->is_wanted[k] = is_wanted(q, s);
         if (w->is_wanted[k] && !is_sys(s->instance) && find_here(q, s->instance) == NULL)
             note_id(q, s->instance);
     }
@@ -219,10 +232,8 @@ static void take_page(struct query *q, const struct store_request *page)
     fix_next(q, page);
     if (!w->is_at_end && !is_full(q) && w->looked < FEED_LOOK_MAX)
         ask_page(q);
-    else if (query_guard(q, put_end, NULL))
-        query_answer(q, ERR_NONE, json_out_slice(&q->out));
     else
-        query_answer(q, ERR_MEMORY, SLICE_NONE);
+        query_end(q, ERR_NONE, put_end, NULL);
 }
 
 static void names_read(struct flow *f, struct ask *a)

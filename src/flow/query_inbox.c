@@ -128,14 +128,6 @@ static void end(struct query *q, void *argument)
     json_object_end(&q->out);
 }
 
-static void finish(struct query *q)
-{
-    if (query_guard(q, end, NULL))
-        query_answer(q, ERR_NONE, json_out_slice(&q->out));
-    else
-        query_answer(q, ERR_MEMORY, SLICE_NONE);
-}
-
 static void described(struct flow *f, struct visit *v, struct entry *e, enum err err)
 {
     struct query *q = LINK_OWNER(v, struct query, visit);
@@ -154,7 +146,7 @@ static void page_described(struct query *q)
 {
     struct inbox *w = q->inbox;
     if (w->next.len == 0 || w->found >= q->q.limit || w->looked >= INBOX_LOOK_MAX)
-        finish(q);
+        query_end(q, ERR_NONE, end, NULL);
     else
         ask_page(q);
 }

@@ -48,7 +48,10 @@ void query_answer(struct query *q, enum err err, struct slice json); /* frees q 
 /* Runs `part` with the query's arena guarded. False: memory was short. */
 bool query_guard(struct query *q, void (*part)(struct query *q, void *argument), void *argument);
 
-/* Answers with what `part` writes into q->out from the store's answer, or with its error. */
+/* Answers with q->out after `part` has written the last of it, or with the error. */
+void query_end(struct query *q, enum err err, void (*part)(struct query *q, void *argument),
+               void *argument);
+/* Likewise, where `part` writes all of it from the store's answer. */
 void query_finish(struct query *q, void (*part)(struct query *q, void *argument), struct ask *a);
 ask_done query_counts_read;
 /* A question about q, to be filled in and submitted. NULL: memory is short, and q is answered. */

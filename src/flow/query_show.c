@@ -294,10 +294,7 @@ void query_show_now(struct query *q, const struct instance *i)
         return;
     }
     q->out = json_out_new(&q->arena, ANSWER_BYTES_MAX);
-    if (query_guard(q, part, (void *)(uintptr_t)i))
-        query_answer(q, ERR_NONE, json_out_slice(&q->out));
-    else
-        query_answer(q, ERR_MEMORY, SLICE_NONE);
+    query_end(q, ERR_NONE, part, (void *)(uintptr_t)i);
 }
 
 /* Ends before the first record that is later than what is asked for. */

@@ -213,10 +213,7 @@ static void finish(struct query *q, void *argument)
 
 static void walked(struct walk *w, enum err err)
 {
-    struct query *q = w->query;
-    if (err == ERR_NONE && !query_guard(q, finish, w->i))
-        err = ERR_MEMORY;
-    query_answer(q, err, err == ERR_NONE ? json_out_slice(&q->out) : SLICE_NONE);
+    query_end(w->query, err, finish, w->i);
 }
 
 static struct json_out new_part(struct query *q)

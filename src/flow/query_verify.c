@@ -151,14 +151,6 @@ static void end(struct query *q, void *argument)
     q->out = o;
 }
 
-static void finish(struct query *q)
-{
-    if (query_guard(q, end, NULL))
-        query_answer(q, ERR_NONE, json_out_slice(&q->out));
-    else
-        query_answer(q, ERR_MEMORY, SLICE_NONE);
-}
-
 /* --- one after another --- */
 
 static void copy_page(struct query *q, void *argument)
@@ -218,7 +210,7 @@ static void one_loaded(struct flow *f, struct visit *v, struct entry *e, enum er
 static void next_instance(struct query *q)
 {
     if (q->is_one) {
-        finish(q);
+        query_end(q, ERR_NONE, end, NULL);
     } else if (q->id_at < q->id_count && q->is_of_chains) {
         walk_one(q, q->ids[q->id_at++], NULL);
     } else if (q->id_at < q->id_count) {
@@ -234,7 +226,7 @@ static void next_instance(struct query *q)
         q->is_of_chains = true;
         read_page(q);
     } else {
-        finish(q);
+        query_end(q, ERR_NONE, end, NULL);
     }
 }
 
