@@ -90,6 +90,9 @@ struct http_field {
     struct slice name, value;
 };
 
+/* Absent: there is none of this name. Letters' cases do not count. */
+struct slice http_find_field(const struct http_field *fields, size_t count, const char *name);
+
 struct http_memory {          /* copied, but for `caller` */
     struct slice method, uri; /* uri: path and query, as they were sent */
     const struct http_field *headers;

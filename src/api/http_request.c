@@ -355,21 +355,19 @@ struct slice http_body(const struct http_request *r)
     return r->body == NULL ? (struct slice){"", 0} : (struct slice){r->body, r->body_len};
 }
 
-static struct slice find_field(const struct http_memory *m, const char *name)
+struct slice http_find_field(const struct http_field *fields, size_t count, const char *name)
 {
     size_t len = strlen(name);
-    for (size_t k = 0; k < m->header_count; k++) {
-        const struct http_field *h = &m->headers[k];
-        if (h->name.len == len && strncasecmp(h->name.at, name, len) == 0)
-            return h->value;
-    }
+    for (size_t k = 0; k < count; k++)
+        if (fields[k].name.len == len && strncasecmp(fields[k].name.at, name, len) == 0)
+            return fields[k].value;
     return SLICE_NONE;
 }
 
 struct slice http_header(const struct http_request *r, const char *name)
 {
     if (r->connection == NULL)
-        return find_field(&r->memory_of, name);
+        return http_find_field(r->memory_of.headers, r->memory_of.header_count, name);
     const char *value = NULL;
     size_t len = 0;
     if (MHD_lookup_connection_value_n(r->connection, MHD_HEADER_KIND, name, strlen(name), &value,

@@ -128,23 +128,12 @@ static bool is_allowed_type(struct http_request *r)
     return false;
 }
 
-static bool is_listed(const char *names, struct slice name)
-{
-    struct slice rest = slice_of(names), head;
-    while (rest.at != NULL) {
-        slice_cut(rest, ' ', &head, &rest);
-        if (head.len > 0 && slice_eq(head, name))
-            return true;
-    }
-    return false;
-}
-
 /* A filter that is misspelt must not look like one that matches everything. */
 static bool check_query(struct http_request *r, const struct route *row)
 {
     struct slice name;
     for (size_t cursor = 0; http_query_next(r, &cursor, &name);) {
-        if (name.len == 0 || is_listed(row->query, name))
+        if (name.len == 0 || rest_is_listed(row->query, name))
             continue;
         rest_fail(r, ERR_INVALID, "the query has no \"%.*s\" here; it takes: %s",
                   name.len > 64 ? 64 : (int)name.len, name.at,
@@ -182,7 +171,7 @@ static bool admit_share(struct rest *x, struct http_request *r, const struct rou
 {
     const char *why = NULL;
     enum err e = auth_find_share(&x->auth, r, &why);
-    bool is_shared = row != NULL && is_read(r) && is_listed(row->query, SLICE("share"));
+    bool is_shared = row != NULL && is_read(r) && rest_is_listed(row->query, SLICE("share"));
     struct slice asked = is_shared && args[0].len > 0 ? args[0] : http_query(r, "instance");
     if (e == ERR_NONE && (!is_shared || !slice_eq(asked, http_caller(r)->only))) {
         e = ERR_FORBIDDEN;

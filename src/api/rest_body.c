@@ -19,6 +19,47 @@ void rest_fail(struct http_request *r, enum err e, const char *format, ...)
     http_reply_error(r, e, (struct slice){line, used}, SLICE_NONE);
 }
 
+bool rest_is_listed(const char *names, struct slice name)
+{
+    struct slice rest = slice_of(names), head;
+    while (rest.at != NULL) {
+        slice_cut(rest, ' ', &head, &rest);
+        if (head.len > 0 && slice_eq(head, name))
+            return true;
+    }
+    return false;
+}
+
+bool rest_check_members(struct http_request *r, yyjson_val *body, const char *what,
+                        const char *names)
+{
+    yyjson_obj_iter it = yyjson_obj_iter_with(body);
+    for (yyjson_val *name; (name = yyjson_obj_iter_next(&it)) != NULL;) {
+        struct slice n = json_text(name);
+        if (rest_is_listed(names, n))
+            continue;
+        rest_fail(r, ERR_INVALID, "%s has no \"%.*s\"; it takes: %s", what,
+                  n.len > 64 ? 64 : (int)n.len, n.at, names);
+        return false;
+    }
+    return true;
+}
+
+/* A length from now, or a time. */
+bool rest_read_expiry(struct rest *x, yyjson_val *body, int64_t *at_ms)
+{
+    struct slice text = json_get_text(body, "expires");
+    int64_t ms;
+    *at_ms = 0;
+    if (json_get(body, "expires") == NULL)
+        return true;
+    if (duration_parse(text, &ms))
+        *at_ms = time_add(x->now_ms, ms);
+    else if (!time_parse(text, at_ms))
+        return false;
+    return *at_ms > x->now_ms;
+}
+
 bool rest_take_object(struct http_request *r, yyjson_val **object)
 {
     struct json_error why = {0, ""};

@@ -49,7 +49,7 @@ static void reply(void *context)
     json_put_string(&o, "instance", p->chain.instance);
     json_put_string(&o, "template", p->chain.template);
     json_put_number(&o, "version", p->chain.version);
-    json_put_string(&o, "key", a->key.len > 0 ? a->key : SLICE_NONE);
+    json_put_some(&o, "key", a->key);
     json_put_string(&o, "status", a->status);
     json_put_number(&o, "records", p->chain.record_count);
     json_object_end(&o);

@@ -4,19 +4,6 @@
 
 #include "core/limits.h"
 
-static bool check_statuses(struct http_request *r, const struct store_any *any)
-{
-    for (uint32_t k = 0; k < any->count; k++) {
-        if (vocab_find(VOCAB_INSTANCE_STATUS, any->texts[k]) > 0)
-            continue;
-        const char *near = vocab_suggest(VOCAB_INSTANCE_STATUS, any->texts[k]);
-        rest_fail(r, ERR_INVALID, "there is no such status%s%s", near ? "; did you mean " : "",
-                  near ? near : "");
-        return false;
-    }
-    return true;
-}
-
 /* One that no \ takes as it is. */
 static bool ends_with_star(struct slice s)
 {
@@ -50,10 +37,10 @@ static bool take_key(struct http_request *r, struct store_filter *f)
 
 static bool take_filter(struct http_request *r, struct store_filter *f)
 {
-    return rest_take_any(r, "template", &f->template) && rest_take_any(r, "status", &f->status) &&
+    return rest_take_any(r, "template", &f->template) &&
+           rest_take_words(r, "status", VOCAB_INSTANCE_STATUS, &f->status) &&
            rest_take_any(r, "stage", &f->stage) &&
-           rest_take_any(r, "business_status", &f->business_status) &&
-           check_statuses(r, &f->status) && take_key(r, f) &&
+           rest_take_any(r, "business_status", &f->business_status) && take_key(r, f) &&
            rest_take_count(r, "version", &f->version) && rest_take_time(r, "since", &f->since_ms) &&
            rest_take_time(r, "until", &f->until_ms) &&
            rest_take_time(r, "started_since", &f->started_since_ms) &&

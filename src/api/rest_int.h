@@ -30,6 +30,12 @@ struct rest {
 
 /* rest_body.c: what comes in. Those that return false have answered. */
 bool rest_take_object(struct http_request *r, yyjson_val **object); /* no body: an empty object */
+/* A body may have these members only: names with spaces between. `what` it is, for the error. */
+bool rest_check_members(struct http_request *r, yyjson_val *body, const char *what,
+                        const char *names);
+bool rest_is_listed(const char *names, struct slice name);
+/* "expires": a length from now, or a time to come; absent: 0. False: neither, not answered yet. */
+bool rest_read_expiry(struct rest *x, yyjson_val *body, int64_t *at_ms);
 bool rest_take_limit(struct http_request *r, const char *name, uint32_t fallback, uint32_t *out);
 bool rest_take_count(struct http_request *r, const char *name, int64_t *out);  /* absent: 0 */
 bool rest_take_time(struct http_request *r, const char *name, int64_t *at_ms); /* absent: 0 */

@@ -132,43 +132,13 @@ static bool take_role(struct rest *x, struct http_request *r, yyjson_val *body, 
     return false;
 }
 
-/* A length from now, or a time. */
 static bool take_end(struct rest *x, struct http_request *r, yyjson_val *body, int64_t *at_ms)
 {
-    struct slice text = json_get_text(body, "expires");
-    int64_t ms;
-    *at_ms = 0;
-    if (json_get(body, "expires") == NULL)
-        return true;
-    if (duration_parse(text, &ms))
-        *at_ms = time_add(x->now_ms, ms);
-    else if (!time_parse(text, at_ms))
-        *at_ms = 0;
-    if (*at_ms > x->now_ms)
+    if (rest_read_expiry(x, body, at_ms))
         return true;
     rest_fail(r, ERR_INVALID,
               "expires must be a length like 30d or a time like 2026-11-23T12:00:00Z to come");
     return false;
-}
-
-static bool is_known_member(struct slice name)
-{
-    return slice_eq_text(name, "role") || slice_eq_text(name, "name") ||
-           slice_eq_text(name, "expires");
-}
-
-static bool check_members(struct http_request *r, yyjson_val *body)
-{
-    yyjson_obj_iter it = yyjson_obj_iter_with(body);
-    for (yyjson_val *name; (name = yyjson_obj_iter_next(&it)) != NULL;) {
-        struct slice n = json_text(name);
-        if (is_known_member(n))
-            continue;
-        rest_fail(r, ERR_INVALID, "a key has no \"%.*s\"; it has role, name and expires",
-                  n.len > 64 ? 64 : (int)n.len, n.at);
-        return false;
-    }
-    return true;
 }
 
 void rest_key_create(struct rest *x, struct http_request *r, const struct slice *args)
@@ -178,8 +148,9 @@ void rest_key_create(struct rest *x, struct http_request *r, const struct slice 
     uint8_t chance[AUTH_SECRET_BYTES + SHA256_BYTES];
     char id[HASH_ID_CHARS];
     struct access_order o = {.id = {id, sizeof id}};
-    if (!rest_take_object(r, &body) || !check_members(r, body) || !take_role(x, r, body, &o.role) ||
-        !take_name(r, body, &o.name) || !take_end(x, r, body, &o.expires_at_ms))
+    if (!rest_take_object(r, &body) || !rest_check_members(r, body, "a key", "role name expires") ||
+        !take_role(x, r, body, &o.role) || !take_name(r, body, &o.name) ||
+        !take_end(x, r, body, &o.expires_at_ms))
         return;
     if (getrandom(chance, sizeof chance, 0) != (ssize_t)sizeof chance) {
         rest_fail(r, ERR_IO, "the system gives no random bytes");

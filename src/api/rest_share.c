@@ -48,29 +48,12 @@ static void shared(void *context, enum err err, struct slice instance, struct sl
     (void)http_guard(s->request, reply_link, s);
 }
 
-static bool check_members(struct http_request *r, yyjson_val *body)
-{
-    yyjson_obj_iter it = yyjson_obj_iter_with(body);
-    for (yyjson_val *name; (name = yyjson_obj_iter_next(&it)) != NULL;) {
-        struct slice n = json_text(name);
-        if (slice_eq_text(n, "expires"))
-            continue;
-        rest_fail(r, ERR_INVALID, "a share link has no \"%.*s\"; it has expires",
-                  n.len > 64 ? 64 : (int)n.len, n.at);
-        return false;
-    }
-    return true;
-}
-
-/* A length from now, or a time. */
 static bool take_end(struct rest *x, struct http_request *r, yyjson_val *body, int64_t *at_ms)
 {
-    struct slice text = json_get_text(body, "expires");
-    int64_t ms = SHARE_MS_DEFAULT;
-    if (json_get(body, "expires") != NULL && !duration_parse(text, &ms))
-        ms = time_parse(text, at_ms) ? *at_ms - x->now_ms : 0;
-    *at_ms = time_add(x->now_ms, ms);
-    if (ms > 0 && ms <= SHARE_MS_MAX)
+    bool is_one = rest_read_expiry(x, body, at_ms);
+    if (*at_ms == 0)
+        *at_ms = time_add(x->now_ms, SHARE_MS_DEFAULT);
+    if (is_one && *at_ms <= time_add(x->now_ms, SHARE_MS_MAX))
         return true;
     rest_fail(r, ERR_INVALID,
               "expires must be a length like 7d or a time like 2026-11-23T12:00:00Z, at most %lld "
@@ -83,7 +66,7 @@ void rest_share(struct rest *x, struct http_request *r, const struct slice *args
 {
     yyjson_val *body;
     int64_t expires_at_ms;
-    if (!rest_take_object(r, &body) || !check_members(r, body) ||
+    if (!rest_take_object(r, &body) || !rest_check_members(r, body, "a share link", "expires") ||
         !take_end(x, r, body, &expires_at_ms))
         return;
     struct sharing *s = arena_alloc(http_arena(r), sizeof *s);

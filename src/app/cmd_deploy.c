@@ -122,8 +122,7 @@ static void print_json(struct cli *c)
         json_string(&o, slice_of(commands[k]));
     json_array_end(&o);
     json_object_end(&o);
-    struct slice json = json_out_slice(&o);
-    printf("%.*s\n", (int)json.len, json.at);
+    cli_print_line(c, json_out_slice(&o));
 }
 
 static void print_table(struct cli *c)

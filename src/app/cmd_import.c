@@ -30,8 +30,8 @@ static void print_report(struct cli *c, const struct importer *m, const struct i
     if (r->version > 0)
         json_put_number(&o, "version", r->version);
     if (r->result != IMPORT_TEMPLATE) {
-        json_put_string(&o, "instance", r->instance.len > 0 ? r->instance : SLICE_NONE);
-        json_put_string(&o, "status", r->status.len > 0 ? r->status : SLICE_NONE);
+        json_put_some(&o, "instance", r->instance);
+        json_put_some(&o, "status", r->status);
         json_put_text(&o, "where", m->place);
         json_put_number(&o, "number", (int64_t)m->number);
     }

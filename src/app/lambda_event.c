@@ -2,10 +2,10 @@
  * URLs, API Gateway and load balancers have for them. Pure. Before it stands lambda.c; it must not
  * know what a request asks for. */
 #include "app/lambda_int.h"
+#include "base/sigv4.h"
 #include "core/limits.h"
 
 #include <string.h>
-#include <strings.h>
 
 #define HEADERS_MAX 200
 #define URI_BYTES_MAX (HTTP_HEADER_BYTES_MAX * 3)
@@ -84,15 +84,6 @@ static void put_fields(struct fields *f, yyjson_val *object)
     }
 }
 
-static struct slice find_field(const struct fields *f, const char *name)
-{
-    for (size_t k = 0; k < f->count; k++)
-        if (f->items[k].name.len == strlen(name) &&
-            strncasecmp(f->items[k].name.at, name, f->items[k].name.len) == 0)
-            return f->items[k].value;
-    return SLICE_NONE;
-}
-
 static struct slice join(struct arena *a, yyjson_val *array, const char *between)
 {
     struct text t = text_new(a, HTTP_HEADER_BYTES_MAX);
@@ -128,28 +119,21 @@ static void put_path(struct text *t, struct slice path)
 }
 
 /* One value of a query: decoded, or, from a load balancer, as it was sent. */
-static void put_value(struct text *t, struct slice s, bool is_raw)
+static void put_value(struct arena *a, struct text *t, struct slice s, bool is_raw)
 {
-    for (size_t k = 0; k < s.len; k++) {
-        char c = s.at[k];
-        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                        (c >= '0' && c <= '9') || (c != '\0' && strchr("-_.~", c) != NULL);
-        if (is_raw || is_plain)
-            text_put_char(t, c);
-        else
-            text_printf(t, "%%%02X", (unsigned)(unsigned char)c);
-    }
+    text_put(t, is_raw ? s : sigv4_encode(a, s));
 }
 
-static void put_pair(struct text *t, struct slice name, struct slice value, bool is_raw)
+static void put_pair(struct arena *a, struct text *t, struct slice name, struct slice value,
+                     bool is_raw)
 {
     text_put_char(t, memchr(text_slice(t).at, '?', t->len) == NULL ? '?' : '&');
-    put_value(t, name, is_raw);
+    put_value(a, t, name, is_raw);
     text_put_char(t, '=');
-    put_value(t, value, is_raw);
+    put_value(a, t, value, is_raw);
 }
 
-static void put_query(struct text *t, yyjson_val *event, bool is_raw)
+static void put_query(struct arena *a, struct text *t, yyjson_val *event, bool is_raw)
 {
     yyjson_val *pairs = json_get(event, "multiValueQueryStringParameters");
     if (!yyjson_is_obj(pairs))
@@ -159,9 +143,9 @@ static void put_query(struct text *t, yyjson_val *event, bool is_raw)
         yyjson_val *v = yyjson_obj_iter_get_val(name), *one;
         yyjson_arr_iter values = yyjson_arr_iter_with(v);
         if (yyjson_is_str(v))
-            put_pair(t, json_text(name), json_text(v), is_raw);
+            put_pair(a, t, json_text(name), json_text(v), is_raw);
         while ((one = yyjson_arr_iter_next(&values)) != NULL)
-            put_pair(t, json_text(name), json_text(one), is_raw);
+            put_pair(a, t, json_text(name), json_text(one), is_raw);
     }
 }
 
@@ -202,7 +186,7 @@ static struct slice write_uri(struct arena *a, enum lambda_shape shape, yyjson_v
         text_put(&t, query);
     }
     if (!is_url)
-        put_query(&t, event, shape == LAMBDA_ALB);
+        put_query(a, &t, event, shape == LAMBDA_ALB);
     return t.is_cut ? SLICE_NONE : text_slice(&t);
 }
 
@@ -221,7 +205,7 @@ static struct slice last_of(struct slice list)
  * there only its own names count, and those that were configured. */
 static struct slice host_of(enum lambda_shape shape, yyjson_val *event, const struct fields *f)
 {
-    struct slice host = find_field(f, "Host"), name, port;
+    struct slice host = http_find_field(f->items, f->count, "Host"), name, port;
     if (shape != LAMBDA_ALB)
         return json_get_text(json_get(event, "requestContext"), "domainName");
     slice_cut(host, ':', &name, &port);
@@ -245,7 +229,7 @@ static void take_fields(struct arena *a, enum lambda_shape shape, yyjson_val *ev
     if (yyjson_is_arr(cookies) && yyjson_arr_size(cookies) > 0)
         put_field(f, SLICE("Cookie"), join(a, cookies, "; "));
     struct slice host = host_of(shape, event, f);
-    if (find_field(f, "Host").at == NULL && host.len > 0)
+    if (http_find_field(f->items, f->count, "Host").at == NULL && host.len > 0)
         put_field(f, SLICE("Host"), host);
 }
 
@@ -258,13 +242,14 @@ enum err lambda_event_request(struct arena *a, enum lambda_shape shape, yyjson_v
     take_fields(a, shape, event, &f);
     out->method =
         shape == LAMBDA_URL ? json_get_text(http, "method") : json_get_text(event, "httpMethod");
-    out->peer = shape == LAMBDA_URL    ? json_get_text(http, "sourceIp")
-                : shape == LAMBDA_REST ? json_get_text(json_get(context, "identity"), "sourceIp")
-                                       : last_of(find_field(&f, "X-Forwarded-For"));
+    out->peer = shape == LAMBDA_URL ? json_get_text(http, "sourceIp")
+                : shape == LAMBDA_REST
+                    ? json_get_text(json_get(context, "identity"), "sourceIp")
+                    : last_of(http_find_field(f.items, f.count, "X-Forwarded-For"));
     out->headers = f.items;
     out->header_count = f.count;
     out->host = host_of(shape, event, &f);
-    out->is_secure = !slice_eq_text(find_field(&f, "X-Forwarded-Proto"), "http");
+    out->is_secure = !slice_eq_text(http_find_field(f.items, f.count, "X-Forwarded-Proto"), "http");
     *why = "the request has no method";
     if (out->method.len == 0)
         return ERR_INVALID;

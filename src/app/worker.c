@@ -208,7 +208,7 @@ static void print(struct cli *c, struct worker_job *j, struct slice verdict, int
     json_put_text(&o, "result", j->error == NULL ? "completed" : "failed");
     json_put_text(&o, "error", j->error);
     json_put_text(&o, "message", j->message);
-    json_put_string(&o, "verdict", verdict.len > 0 ? verdict : SLICE_NONE);
+    json_put_some(&o, "verdict", verdict);
     json_put_number(&o, "ms", now_ms - j->began_at_ms);
     json_object_end(&o);
     cli_print_line(c, json_out_slice(&o));

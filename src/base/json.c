@@ -311,6 +311,11 @@ void json_put_string(struct json_out *o, const char *name, struct slice s)
     json_string(o, s);
 }
 
+void json_put_some(struct json_out *o, const char *name, struct slice s)
+{
+    json_put_string(o, name, s.len > 0 ? s : SLICE_NONE);
+}
+
 void json_put_text(struct json_out *o, const char *name, const char *s)
 {
     json_put_string(o, name, slice_of(s));

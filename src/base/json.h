@@ -54,6 +54,7 @@ void json_time(struct json_out *o, int64_t at_ms);    /* RFC 3339; 0 writes null
 /* key + value in one */
 void json_put_string(struct json_out *o, const char *name, struct slice s);
 void json_put_text(struct json_out *o, const char *name, const char *s);
+void json_put_some(struct json_out *o, const char *name, struct slice s); /* empty: null */
 void json_put_number(struct json_out *o, const char *name, int64_t n);
 void json_put_boolean(struct json_out *o, const char *name, bool b);
 void json_put_raw(struct json_out *o, const char *name, struct slice json);

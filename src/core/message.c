@@ -13,7 +13,7 @@ static void put_names(struct json_out *o, const struct instance *i, const struct
     json_put_string(o, "template", m->name);
     json_put_number(o, "version", m->version);
     json_put_string(o, "instance", i->id);
-    json_put_string(o, "key", i->key.len > 0 ? i->key : SLICE_NONE);
+    json_put_some(o, "key", i->key);
     json_put_string(o, "stage", m->stages[t->stage].name);
     json_put_string(o, "task", t->name);
 }

@@ -253,6 +253,12 @@ bool instance_is_in_inbox(const struct instance *i, uint32_t task)
            task_status_is_out((enum task_status)i->tasks[task].status);
 }
 
+int64_t instance_due_at(const struct instance *i, uint32_t task)
+{
+    int64_t due_ms = i->template->tasks[task].due_ms, sent_at_ms = i->tasks[task].sent_at_ms;
+    return due_ms > 0 && sent_at_ms > 0 ? time_add(sent_at_ms, due_ms) : 0;
+}
+
 int instance_current_stage(const struct instance *i)
 {
     int last = -1;

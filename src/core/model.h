@@ -172,6 +172,8 @@ int64_t task_beat_unrecorded_ms(const struct task *t);
 bool instance_has_message(const struct instance *i, uint32_t task);
 /* Whether a human can answer it now: what the inbox shows. */
 bool instance_is_in_inbox(const struct instance *i, uint32_t task);
+/* By when people should have answered a task that is out; 0: no time is set. */
+int64_t instance_due_at(const struct instance *i, uint32_t task);
 /* The stage that the summary names: the first ACTIVE or FAILED one, else the last completed one;
  * -1: none. */
 int instance_current_stage(const struct instance *i);

@@ -7,13 +7,13 @@
 
 int64_t attention_at(const struct instance *i, uint32_t task, struct slice *queue)
 {
-    const struct task *t = &i->template->tasks[task];
     const struct task_state *s = &i->tasks[task];
     if (i->status != INSTANCE_RUNNING)
         return TIME_NEVER;
     if (instance_is_in_inbox(i, task)) {
         *queue = SLICE(STORE_LATE);
-        return t->due_ms > 0 ? time_add(s->sent_at_ms, t->due_ms) : TIME_NEVER;
+        int64_t due_at_ms = instance_due_at(i, task);
+        return due_at_ms > 0 ? due_at_ms : TIME_NEVER;
     }
     bool is_tried = s->status == TASK_RETRYING || task_status_is_out((enum task_status)s->status);
     if (!is_tried || s->tries == 0)
@@ -82,11 +82,6 @@ static struct slice explain_instance(struct query *q, const struct instance *i)
     return text_slice(&out);
 }
 
-static void put_text_or_null(struct json_out *o, const char *name, struct slice s)
-{
-    json_put_string(o, name, s.len > 0 ? s : SLICE_NONE);
-}
-
 static void put_task(struct query *q, enum kind kind, const struct instance *i, int n)
 {
     struct json_out *o = &q->out;
@@ -95,13 +90,12 @@ static void put_task(struct query *q, enum kind kind, const struct instance *i, 
     json_put_string(o, "stage", i->template->stages[t->stage].name);
     json_put_string(o, "task", t->name);
     json_put_text(o, "task_status", vocab_name(VOCAB_TASK_STATUS, (int)s->status));
-    put_text_or_null(o, "assignee", t->assignee.len > 0 ? t->assignee : t->group);
+    json_put_some(o, "assignee", t->assignee.len > 0 ? t->assignee : t->group);
     json_put_number(o, "tries", s->tries);
     json_put_number(o, "max_attempts", t->retry.max_attempts);
-    put_text_or_null(o, "error", s->error);
+    json_put_some(o, "error", s->error);
     json_put_time(o, "since", kind == KIND_FAILED ? s->finished_at_ms : s->first_at_ms);
-    json_put_time(o, "due_at",
-                  kind == KIND_OVERDUE && t->due_ms > 0 ? time_add(s->sent_at_ms, t->due_ms) : 0);
+    json_put_time(o, "due_at", kind == KIND_OVERDUE ? instance_due_at(i, (uint32_t)n) : 0);
     json_put_time(o, "retry_at", s->status == TASK_RETRYING ? s->retry_at_ms : 0);
     json_put_string(o, "reason", explain_task(q, kind, i, n));
 }
@@ -137,7 +131,7 @@ static void put_item(struct query *q, void *argument)
     json_put_string(o, "instance", i->id);
     json_put_string(o, "template", i->template_name);
     json_put_number(o, "version", i->version);
-    put_text_or_null(o, "key", i->key);
+    json_put_some(o, "key", i->key);
     if (n >= 0) {
         put_task(q, item->kind, i, n);
     } else {

@@ -94,7 +94,7 @@ static void put_head(struct query *q, void *argument)
     json_put_string(&q->out, "template", i->template_name);
     json_put_number(&q->out, "version", i->version);
     json_put_string(&q->out, "digest", hex_encode(&q->arena, i->template->digest, SHA256_BYTES));
-    json_put_string(&q->out, "key", i->key.len > 0 ? i->key : SLICE_NONE);
+    json_put_some(&q->out, "key", i->key);
     json_put_number(&q->out, "revision", (int64_t)i->seq);
 }
 

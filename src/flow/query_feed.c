@@ -149,8 +149,8 @@ static void put_record(struct query *q, const struct store_record *s)
     json_object(o);
     json_put_string(o, "instance", s->instance);
     json_put_number(o, "position", (int64_t)s->pos);
-    json_put_string(o, "template", n.template.len > 0 ? n.template : SLICE_NONE);
-    json_put_string(o, "key", n.key.len > 0 ? n.key : SLICE_NONE);
+    json_put_some(o, "template", n.template);
+    json_put_some(o, "key", n.key);
     if (r.instance.len > 0)
         json_put_string(o, "about", r.instance);
     json_put_boolean(o, "act", s->is_act);

@@ -22,12 +22,6 @@ struct inbox {
 
 /* --- entries --- */
 
-static int64_t due_at(const struct instance *i, uint32_t task)
-{
-    int64_t due_ms = i->template->tasks[task].due_ms;
-    return due_ms > 0 ? time_add(i->tasks[task].sent_at_ms, due_ms) : 0;
-}
-
 /* What has no due time comes as if it was due after the longest one. Those of an instance come
  * together, by the nearest of them. */
 int64_t inbox_place(const struct instance *i)
@@ -36,7 +30,7 @@ int64_t inbox_place(const struct instance *i)
     for (uint32_t k = 0; k < i->template->task_count; k++) {
         if (!instance_is_in_inbox(i, k))
             continue;
-        int64_t at_ms = due_at(i, k);
+        int64_t at_ms = instance_due_at(i, k);
         if (at_ms == 0)
             at_ms = time_add(i->tasks[k].sent_at_ms, DURATION_MS_MAX);
         nearest_ms = time_min(nearest_ms, at_ms);
@@ -74,7 +68,7 @@ static bool is_asked(const struct query *q, const struct instance *i, uint32_t t
 {
     const struct flow_query *f = &q->q;
     const struct task *t = &i->template->tasks[task];
-    int64_t due_at_ms = due_at(i, task);
+    int64_t due_at_ms = instance_due_at(i, task);
     return instance_is_in_inbox(i, task) &&
            (f->assignee.len == 0 || slice_eq(f->assignee, t->assignee)) &&
            (f->group.len == 0 || slice_eq(f->group, t->group)) &&
@@ -92,19 +86,19 @@ static void put_task(struct query *q, void *argument)
     const struct task *t = &i->template->tasks[task];
     const struct task_state *s = &i->tasks[task];
     struct json_out *o = &q->out;
-    int64_t due_at_ms = due_at(i, (uint32_t)task);
+    int64_t due_at_ms = instance_due_at(i, (uint32_t)task);
     w->found++;
     json_object(o);
     json_put_string(o, "instance", i->id);
     json_put_string(o, "template", i->template_name);
     json_put_number(o, "version", i->version);
-    json_put_string(o, "key", i->key.len > 0 ? i->key : SLICE_NONE);
+    json_put_some(o, "key", i->key);
     json_put_text(o, "instance_status", vocab_name(VOCAB_INSTANCE_STATUS, (int)i->status));
     json_put_string(o, "stage", i->template->stages[t->stage].name);
     json_put_string(o, "task", t->id);
     json_put_text(o, "status", vocab_name(VOCAB_TASK_STATUS, (int)s->status));
-    json_put_string(o, "assignee", t->assignee.len > 0 ? t->assignee : SLICE_NONE);
-    json_put_string(o, "group", t->group.len > 0 ? t->group : SLICE_NONE);
+    json_put_some(o, "assignee", t->assignee);
+    json_put_some(o, "group", t->group);
     json_put_number(o, "generation", s->generation);
     json_put_number(o, "attempt", s->attempt);
     json_put_time(o, "since", s->sent_at_ms);
@@ -124,7 +118,7 @@ static void end(struct query *q, void *argument)
 {
     (void)argument;
     json_array_end(&q->out);
-    json_put_string(&q->out, "next", q->inbox->next.len > 0 ? q->inbox->next : SLICE_NONE);
+    json_put_some(&q->out, "next", q->inbox->next);
     json_object_end(&q->out);
 }
 

@@ -8,11 +8,6 @@
 
 /* --- JSON --- */
 
-static void put_text_or_null(struct json_out *o, const char *name, struct slice s)
-{
-    json_put_string(o, name, s.len > 0 ? s : SLICE_NONE);
-}
-
 static void put_data(struct query *q, struct slice input, struct slice output)
 {
     if (q->q.brief)
@@ -31,22 +26,21 @@ static void put_task(struct query *q, const struct instance *i, uint32_t task)
     json_put_string(o, "name", t->name);
     json_put_string(o, "id", t->id);
     json_put_text(o, "kind", vocab_name(VOCAB_TASK_KIND, (int)t->kind));
-    put_text_or_null(o, "queue", t->queue);
+    json_put_some(o, "queue", t->queue);
     json_put_text(o, "status", vocab_name(VOCAB_TASK_STATUS, (int)s->status));
     json_put_number(o, "generation", s->generation);
     json_put_number(o, "attempt", s->attempt);
     json_put_number(o, "max_attempts", t->retry.max_attempts);
     put_data(q, s->input, s->output);
-    put_text_or_null(o, "error", s->error);
-    put_text_or_null(o, "message", s->message);
+    json_put_some(o, "error", s->error);
+    json_put_some(o, "message", s->message);
     json_put_time(o, "sent_at", s->sent_at_ms);
     json_put_time(o, "started_at", s->started_at_ms);
     json_put_time(o, "finished_at", s->finished_at_ms);
     json_put_time(o, "wake_at", wake_at_ms == TIME_NEVER ? 0 : wake_at_ms);
-    put_text_or_null(o, "assignee", t->assignee);
-    put_text_or_null(o, "group", t->group);
-    bool is_due = t->due_ms > 0 && s->sent_at_ms > 0;
-    json_put_time(o, "due_at", is_due ? time_add(s->sent_at_ms, t->due_ms) : 0);
+    json_put_some(o, "assignee", t->assignee);
+    json_put_some(o, "group", t->group);
+    json_put_time(o, "due_at", instance_due_at(i, task));
     json_object_end(o);
 }
 
@@ -95,8 +89,8 @@ static void put_instance(struct query *q, void *argument)
     put_head(o, i);
     json_put_number(o, "revision", (int64_t)i->seq);
     put_data(q, i->input, i->output);
-    put_text_or_null(o, "error", i->error);
-    put_text_or_null(o, "message", i->message);
+    json_put_some(o, "error", i->error);
+    json_put_some(o, "message", i->message);
     json_put_time(o, "finished_at", i->finished_at_ms);
     json_put_time(o, "deadline_at", i->deadline_at_ms);
     json_put_time(o, "paused_at", i->paused_at_ms);

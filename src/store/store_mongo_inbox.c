@@ -113,18 +113,12 @@ static bool take_name(void *context, const bson_t *b)
 
 enum err mongo_names_of(struct lane *l, struct store_request *r)
 {
-    bson_t filter = BSON_INITIALIZER, in, list;
-    char key[16];
+    if (r->id_count == 0)
+        return ERR_NONE;
+    bson_t filter = BSON_INITIALIZER;
     bson_t *opts =
         BCON_NEW("projection", "{", "template", BCON_INT32(1), "key", BCON_INT32(1), "}");
-    bson_append_document_begin(&filter, "_id", -1, &in);
-    bson_append_array_begin(&in, "$in", -1, &list);
-    for (uint32_t k = 0; k < r->id_count; k++) {
-        (void)snprintf(key, sizeof key, "%u", (unsigned)k);
-        put_text(&list, key, r->ids[k]);
-    }
-    bson_append_array_end(&in, &list);
-    bson_append_document_end(&filter, &in);
+    mongo_put_any(&filter, "_id", &(struct store_any){r->ids, r->id_count});
     r->err = ERR_NONE;
     enum err err = mongo_find(l, &(struct find){C_INSTANCES, &filter, opts, take_name, r});
     bson_destroy(&filter);

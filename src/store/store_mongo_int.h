@@ -106,7 +106,9 @@ void mongo_close_lane(struct lane *l);
 
 /* --- store_mongo_bson.c: values in documents --- */
 void put_text(bson_t *b, const char *key, struct slice s); /* absent: left out */
-void put_date(bson_t *b, const char *key, int64_t ms);     /* TIME_NEVER: left out */
+/* One of these; none: whatever it is. */
+void mongo_put_any(bson_t *b, const char *name, const struct store_any *any);
+void put_date(bson_t *b, const char *key, int64_t ms); /* TIME_NEVER: left out */
 /* Copies in the arena; absent or 0 where the document has none. */
 struct slice get_text(const bson_t *b, struct arena *a, const char *key);
 int64_t get_int(const bson_t *b, const char *key); /* numbers and dates */

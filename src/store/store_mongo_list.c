@@ -39,7 +39,7 @@ static void put_after(bson_t *filter, int64_t at_ms, struct slice id)
     bson_append_array_end(filter, &list);
 }
 
-static void put_any(bson_t *b, const char *name, const struct store_any *any)
+void mongo_put_any(bson_t *b, const char *name, const struct store_any *any)
 {
     bson_t in, list;
     char key[16];
@@ -85,10 +85,10 @@ static void put_prefix(bson_t *b, struct arena *a, struct slice prefix)
 void mongo_put_filter(bson_t *b, struct arena *a, const struct store_filter *f)
 {
     bson_t range;
-    put_any(b, "template", &f->template);
-    put_any(b, "status", &f->status);
-    put_any(b, "stage", &f->stage);
-    put_any(b, "business_status", &f->business_status);
+    mongo_put_any(b, "template", &f->template);
+    mongo_put_any(b, "status", &f->status);
+    mongo_put_any(b, "stage", &f->stage);
+    mongo_put_any(b, "business_status", &f->business_status);
     put_text(b, "key", f->key);
     if (f->key_prefix.at != NULL)
         put_prefix(b, a, f->key_prefix);

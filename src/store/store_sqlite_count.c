@@ -12,21 +12,6 @@ static int64_t look_max_of(const struct store_request *r)
 
 /* --- instances by filter --- */
 
-static void put_list(struct text *t, const char *column, const struct store_any *any)
-{
-    for (uint32_t i = 0; i < any->count; i++) {
-        text_printf(t, i == 0 ? " AND %s IN (?" : ", ?", column);
-    }
-    text_put_c(t, any->count > 0 ? ")" : "");
-}
-
-static void bind_list(struct query *q, const struct store_any *any)
-{
-    for (uint32_t i = 0; i < any->count; i++) {
-        query_text(q, any->texts[i]);
-    }
-}
-
 static void add_count(struct store_request *r, const struct query *q, void **items)
 {
     struct store_count *c = grow_one(r->arena, items, &r->count_count, sizeof(*c));
@@ -38,30 +23,12 @@ static void add_count(struct store_request *r, const struct query *q, void **ite
     }
 }
 
-/* Templates, versions and statuses are counted already. */
-static bool is_counted(const struct store_filter *f)
+static enum err sum_counts(struct lane *l, struct store_request *r, struct filter_sql *sql)
 {
-    return f->stage.count == 0 && f->business_status.count == 0 && f->key.at == NULL &&
-           f->key_prefix.at == NULL && f->since_ms == 0 && f->until_ms == 0 &&
-           f->started_since_ms == 0 && f->started_until_ms == 0 && f->not_queue.at == NULL;
-}
-
-static enum err sum_counts(struct lane *l, struct store_request *r)
-{
-    struct text t = text_new(r->arena, 4096);
     void *items = NULL;
+    struct query q = query_of_text(l, text_c(&sql->text));
 
-    text_put_c(&t, "SELECT status, sum(count) FROM counts WHERE 1");
-    put_list(&t, "template", &r->filter.template);
-    put_list(&t, "status", &r->filter.status);
-    text_put_c(&t, r->filter.version != 0 ? " AND version = ?" : "");
-    text_put_c(&t, " GROUP BY status ORDER BY status");
-    struct query q = query_of_text(l, text_c(&t));
-    bind_list(&q, &r->filter.template);
-    bind_list(&q, &r->filter.status);
-    if (r->filter.version != 0) {
-        query_int(&q, r->filter.version);
-    }
+    filter_bind(&q, sql);
     while (query_next(&q)) {
         add_count(r, &q, &items);
     }
@@ -76,8 +43,8 @@ enum err read_matches(struct lane *l, struct store_request *r)
     int64_t looked = 0;
     void *items = NULL;
 
-    if (is_counted(&r->filter)) {
-        return sum_counts(l, r);
+    if (filter_write_counts(&sql, &r->filter)) {
+        return sum_counts(l, r, &sql);
     }
     filter_write(l, &sql, &r->filter);
     struct text t = text_new(r->arena, sql.text.len + 256);
@@ -110,11 +77,11 @@ static enum err count_moments(struct lane *l, struct store_request *r, enum sql 
     query_int(&q, r->at_ms);
     query_int(&q, r->width_ms);
     while (query_next(&q)) {
-        uint64_t count = (uint64_t)query_get_int(&q, 2);
-        buckets_add(r, query_get_int(&q, 3), query_get(&q, 1), count);
+        uint64_t count = (uint64_t)query_get_int(&q, 1);
+        buckets_add(r, query_get_int(&q, 2), query_get(&q, 0), count);
         counted += count;
-        if (query_get_int(&q, 3) < oldest_ms) {
-            oldest_ms = query_get_int(&q, 3);
+        if (query_get_int(&q, 2) < oldest_ms) {
+            oldest_ms = query_get_int(&q, 2);
         }
     }
     if (counted > 0) {

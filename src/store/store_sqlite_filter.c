@@ -147,6 +147,25 @@ void filter_write(struct lane *l, struct filter_sql *x, const struct store_filte
     }
 }
 
+bool filter_write_counts(struct filter_sql *x, const struct store_filter *f)
+{
+    bool is_counted = f->stage.count == 0 && f->business_status.count == 0 && f->key.at == NULL &&
+                      f->key_prefix.at == NULL && f->since_ms == 0 && f->until_ms == 0 &&
+                      f->started_since_ms == 0 && f->started_until_ms == 0 &&
+                      f->not_queue.at == NULL;
+
+    if (!is_counted) {
+        return false;
+    }
+    x->text = text_new(x->arena, FILTER_SQL_BYTES_MAX);
+    text_put_c(&x->text, "SELECT status, sum(count) FROM counts WHERE 1");
+    put_any(x, "template", &f->template);
+    put_any(x, "status", &f->status);
+    put_number(x, " AND version = ?", f->version);
+    text_put_c(&x->text, " GROUP BY status ORDER BY status");
+    return true;
+}
+
 void filter_bind(struct query *q, const struct filter_sql *x)
 {
     for (uint32_t i = 0; i < x->bound_count; i++) {

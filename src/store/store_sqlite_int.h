@@ -170,6 +170,9 @@ struct filter_sql {
     uint32_t bound_count, bound_max;
 };
 void filter_write(struct lane *l, struct filter_sql *x, const struct store_filter *f);
+/* The same of what is counted already: templates, versions and statuses. False: it asks for more.
+ */
+bool filter_write_counts(struct filter_sql *x, const struct store_filter *f);
 void filter_bind(struct query *q, const struct filter_sql *x);
 
 /* --- store_sqlite_write.c, store_sqlite_put.c, store_sqlite_read.c, store_sqlite_list.c,

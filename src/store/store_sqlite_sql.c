@@ -110,10 +110,10 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_EXPIRED] = "SELECT id FROM instances WHERE NOT is_open AND updated_at_ms < ? "
                     "ORDER BY updated_at_ms, n LIMIT ?",
     /* Along an index alone, the newest so many; a time of each bucket stands for it. */
-    [SQL_BEGAN] = "SELECT 0, NULL, count(*), min(at) FROM (SELECT started_at_ms AS at FROM "
+    [SQL_BEGAN] = "SELECT NULL, count(*), min(at) FROM (SELECT started_at_ms AS at FROM "
                   "instances WHERE started_at_ms >= ? ORDER BY started_at_ms DESC LIMIT ?) "
                   "GROUP BY (at - ?) / ?",
-    [SQL_ENDED] = "SELECT 0, status, count(*), min(at) FROM (SELECT updated_at_ms AS at, status "
+    [SQL_ENDED] = "SELECT status, count(*), min(at) FROM (SELECT updated_at_ms AS at, status "
                   "FROM instances INDEXED BY instances_by_end WHERE NOT is_open AND "
                   "updated_at_ms >= ? ORDER BY updated_at_ms DESC LIMIT ?) "
                   "GROUP BY (at - ?) / ?, status",
