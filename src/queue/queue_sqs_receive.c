@@ -58,17 +58,18 @@ static struct far_event *make(struct far_queue *w, yyjson_val *v)
     return e;
 }
 
-static bool is_in_group(const struct far_event *e, const struct far_event *other)
+/* The first in hand of a FIFO queue: only there events wait for others, those of their group. */
+static struct link *first_in_order(const struct far_event *e)
 {
-    return e->queue->name.is_fifo && slice_eq(e->group, other->group);
+    return e->queue->name.is_fifo ? list_first(&e->queue->events->in_hand) : NULL;
 }
 
 /* Another of its group before it. */
 static bool has_elder(const struct far_event *e)
 {
     const struct list *l = &e->queue->events->in_hand;
-    for (struct link *k = list_first(l); k != NULL && k != &e->link; k = list_after(l, k))
-        if (is_in_group(e, LINK_OWNER(k, struct far_event, link)))
+    for (struct link *k = first_in_order(e); k != NULL && k != &e->link; k = list_after(l, k))
+        if (slice_eq(e->group, LINK_OWNER(k, struct far_event, link)->group))
             return true;
     return false;
 }
@@ -77,9 +78,9 @@ static bool has_elder(const struct far_event *e)
 static struct far_event *find_younger(const struct far_event *e)
 {
     const struct list *l = &e->queue->events->in_hand;
-    for (struct link *k = list_first(l); k != NULL; k = list_after(l, k)) {
+    for (struct link *k = first_in_order(e); k != NULL; k = list_after(l, k)) {
         struct far_event *other = LINK_OWNER(k, struct far_event, link);
-        if (other != e && other->state == FAR_WAITING && is_in_group(e, other))
+        if (other != e && other->state == FAR_WAITING && slice_eq(e->group, other->group))
             return other;
     }
     return NULL;
