@@ -315,11 +315,12 @@ functions-after-deps: build
 bench: build
 	@bench/run.sh
 
-#? make lambda     the packages for AWS Lambda: build/lambda.zip (x86-64), build/lambda-arm64.zip
+#? make lambda     the packages for AWS Lambda, build/lambda.zip (x86-64) and build/lambda-arm64.zip;
+#?                 tells their sizes, and what a cold start takes of the one that runs here
 lambda:
 	@tools/deps.sh lambda
 	@$(MAKE) $(LAMBDA_ZIPS)
-	@ls -l $(LAMBDA_ZIPS)
+	@$(PYTHON) tools/cold_start.py build/lambda.zip=x86_64 build/lambda-arm64.zip=aarch64
 
 #? make package    runs what they hold, each where there is nothing else
 package:
