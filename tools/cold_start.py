@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The size of the packages for AWS Lambda, and what a cold start of each takes that this machine can
-run. Arguments: packages, each as PATH=MACHINE.
+"""The size of the packages for AWS Lambda, and what a cold start takes of those that run here.
+Arguments: packages, each as PATH=MACHINE.
 
 Measured is from the start of the process to its first question to the runtime API, and to its first
 answer, which tells its health. The runtime API and the store are doubles on this machine: what the

@@ -270,8 +270,8 @@ static bool meet_rows(struct batch *b)
 
 /* --- inserting --- */
 
-/* The server said no to this one. Where its key is reserved, or an earlier try may have come through,
- * that decides nothing. */
+/* The server said no to this one. Where its key is reserved, or an earlier try may have come
+ * through, that decides nothing. */
 static void refuse(struct item *x, const struct write_error *e)
 {
     x->r->is_refused = !x->may_stand && !has_to_reserve(x->r);

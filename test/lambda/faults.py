@@ -137,8 +137,8 @@ class Refusal:
 
 
 def refused_batch(world, queue, failed):
-    """Two groups; of the first one's messages the store refuses the second. `failed` are expected to
-    come again, and then are taken."""
+    """Two groups; of the first one's messages the store refuses the second. `failed` are expected
+    to come again, and then are taken."""
     made = {name: world.function.invoke(json.loads(world.start("simple")[1]))["instance"]
             for name in ("good", "refused", "other")}
     lines = {"a": (("good", "PauseWorkflow"), ("refused", "PauseWorkflow"),
