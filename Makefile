@@ -216,7 +216,8 @@ CHECK_NEEDS = $(CLANG_TREE) $(UNIT) $(TABLE) $(CONTRACT) $(FUZZ) $(PROGRAM) $(CH
 # What needs servers that only `make test` installs.
 TABLE_RUN := $(if $(TABLE),"$(PYTHON) test/table/mongo.py")
 SIM_SECONDS := 120
-SIM_RUN := $(if $(SIM),"$(SIM) --seconds $(SIM_SECONDS)")
+# It keeps one processor busy, beside programs that mostly wait.
+SIM_RUN := $(if $(SIM),"&$(SIM) --seconds $(SIM_SECONDS)")
 MONGO_RUNS = $(call scripts,contract)
 E2E_RUNS = $(call scripts,e2e)
 PAGE_RUNS = $(call scripts,page)
@@ -260,8 +261,8 @@ test:
 	@$(MAKE) test-after-deps
 
 test-after-deps: $(CHECK_NEEDS) $(SIM) $(LAMBDA_ZIPS)
-	@tools/run-tests.sh $(CHECK_RUNS) $(MONGO_RUNS) $(TABLE_RUN) $(SIM_RUN) $(E2E_RUNS) \
-		$(PAGE_RUNS) $(CLUSTER_RUNS) $(LAMBDA_RUNS) $(PACKAGE_RUNS)
+	@tools/run-tests.sh $(CHECK_RUNS) $(SIM_RUN) $(MONGO_RUNS) $(TABLE_RUN) $(PACKAGE_RUNS) wait \
+		$(E2E_RUNS) $(PAGE_RUNS) $(CLUSTER_RUNS) $(LAMBDA_RUNS)
 
 #? make sim        the simulator for two minutes; SEED=n runs one seed and tells all, SEEDS=n runs n
 sim: build/sim
