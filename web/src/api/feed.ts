@@ -62,8 +62,8 @@ function take(message: Message): void {
 }
 
 // An EventSource cannot send the key, so that the stream is read as any other answer. Its first
-// bytes tell that it lives. True: the server ended it in order, as AWS Lambda must after each answer;
-// the next one goes on where it ended.
+// bytes tell that it lives. True: the server ended it in order, as AWS Lambda must after each
+// answer; the next one goes on where it ended.
 async function read(signal: AbortSignal): Promise<boolean> {
   const headers: Record<string, string> = { Accept: 'text/event-stream' };
   if (last !== undefined) headers['Last-Event-ID'] = last;
