@@ -20,6 +20,14 @@ HEALTH = {"version": "2.0", "rawPath": "/healthz", "rawQueryString": "", "header
                                       "sourceIp": "192.0.2.1"}}}
 
 
+def most_memory_kb(pid):
+    """The most memory that the process ever had."""
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1])
+    raise OSError("the kernel does not tell")
+
+
 class Sandbox:
     """The package's program; with `alone` in a file system that holds nothing else but what a test
     puts there, which only root can make."""
@@ -69,10 +77,7 @@ class Sandbox:
         return self.process.wait(PATIENCE_S)
 
     def memory_kb(self):
-        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1])
-        raise OSError("the kernel does not tell")
+        return most_memory_kb(self.process.pid)
 
     def stop(self):
         if self.process is not None:
@@ -92,7 +97,7 @@ class Quiet(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-    def reply(self, status, body, headers=()):
+    def reply(self, status, body=b"{}", headers=()):
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
@@ -167,7 +172,7 @@ class RuntimeCall(Quiet):
 
     def do_POST(self):
         self.server.answers.put((time.monotonic(), self.path, json.loads(self.body() or b"null")))
-        self.reply(202, b"{}")
+        self.reply(202)
 
 
 def measure_starts(sandbox, environment, count):
