@@ -113,8 +113,8 @@ TEST(the_root_of_a_stage_has_a_slash_at_its_end)
         "{\"rawPath\":\"/dev/v1\",\"requestContext\":{\"stage\":\"dev\",\"http\":{}}}",
         "{\"rawPath\":\"/v1\",\"requestContext\":{\"stage\":\"$default\",\"http\":{}}}",
         "{\"rawPath\":\"/\",\"requestContext\":{\"stage\":\"$default\",\"http\":{}}}",
-        "{\"path\":\"/\",\"httpMethod\":\"GET\",\"resource\":\"/\","
-        "\"requestContext\":{\"stage\":\"prod\",\"path\":\"/prod/\"}}",
+        ("{\"path\":\"/\",\"httpMethod\":\"GET\",\"resource\":\"/\","
+         "\"requestContext\":{\"stage\":\"prod\",\"path\":\"/prod/\"}}"),
         "{\"path\":\"/x\",\"httpMethod\":\"GET\",\"requestContext\":{\"elb\":{}}}"};
     for (size_t k = 0; k < sizeof none / sizeof none[0]; k++)
         CHECK(detour(none[k]).at == NULL);
