@@ -255,7 +255,8 @@ style: $(CLANG_TREE)
 format:
 	@build/test-venv/bin/clang-format -i $(SRC) $(TESTS_C) $(wildcard src/*/*.h test/*.h test/*/*.h)
 
-#? make test       everything: installs what tests need, then check, sim, e2e, page and cluster
+#? make test       everything: installs what tests need, then check, sim, package, e2e, page, cluster
+#?                 and functions
 test:
 	@tools/deps.sh test
 	@$(MAKE) test-after-deps
@@ -276,7 +277,7 @@ torture: build/san/torture
 fuzz: $(FUZZ)
 	@tools/run-tests.sh $(foreach f,$(or $(NAME),$(FUZZERS)),"tools/fuzz.sh run $(f) $(FUZZ_SECONDS)")
 
-#? make e2e        the real program with real clients, kills and a browser
+#? make e2e        the real program with real clients, kills and moves between stores
 e2e:
 	@tools/deps.sh test
 	@$(MAKE) e2e-after-deps
