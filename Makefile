@@ -216,7 +216,8 @@ CHECK_NEEDS = $(CLANG_TREE) $(UNIT) $(TABLE) $(CONTRACT) $(FUZZ) $(PROGRAM) $(CH
 # What needs servers that only `make test` installs.
 TABLE_RUN := $(if $(TABLE),"$(PYTHON) test/table/mongo.py")
 SIM_SECONDS := 120
-SIM_RUN := $(if $(SIM),"$(SIM) --seconds $(SIM_SECONDS)")
+# It keeps one processor busy, beside programs that mostly wait.
+SIM_RUN := $(if $(SIM),"&$(SIM) --seconds $(SIM_SECONDS)")
 MONGO_RUNS = $(call scripts,contract)
 E2E_RUNS = $(call scripts,e2e)
 PAGE_RUNS = $(call scripts,page)
@@ -254,14 +255,15 @@ style: $(CLANG_TREE)
 format:
 	@build/test-venv/bin/clang-format -i $(SRC) $(TESTS_C) $(wildcard src/*/*.h test/*.h test/*/*.h)
 
-#? make test       everything: installs what tests need, then check, sim, e2e, page and cluster
+#? make test       everything: installs what tests need, then check, sim, package, e2e, page, cluster
+#?                 and functions
 test:
 	@tools/deps.sh test
 	@$(MAKE) test-after-deps
 
 test-after-deps: $(CHECK_NEEDS) $(SIM) $(LAMBDA_ZIPS)
-	@tools/run-tests.sh $(CHECK_RUNS) $(MONGO_RUNS) $(TABLE_RUN) $(SIM_RUN) $(E2E_RUNS) \
-		$(PAGE_RUNS) $(CLUSTER_RUNS) $(LAMBDA_RUNS) $(PACKAGE_RUNS)
+	@tools/run-tests.sh $(CHECK_RUNS) $(SIM_RUN) $(MONGO_RUNS) $(TABLE_RUN) $(PACKAGE_RUNS) wait \
+		$(E2E_RUNS) $(PAGE_RUNS) $(CLUSTER_RUNS) $(LAMBDA_RUNS)
 
 #? make sim        the simulator for two minutes; SEED=n runs one seed and tells all, SEEDS=n runs n
 sim: build/sim
@@ -275,7 +277,7 @@ torture: build/san/torture
 fuzz: $(FUZZ)
 	@tools/run-tests.sh $(foreach f,$(or $(NAME),$(FUZZERS)),"tools/fuzz.sh run $(f) $(FUZZ_SECONDS)")
 
-#? make e2e        the real program with real clients, kills and a browser
+#? make e2e        the real program with real clients, kills and moves between stores
 e2e:
 	@tools/deps.sh test
 	@$(MAKE) e2e-after-deps
@@ -315,11 +317,12 @@ functions-after-deps: build
 bench: build
 	@bench/run.sh
 
-#? make lambda     the packages for AWS Lambda: build/lambda.zip (x86-64), build/lambda-arm64.zip
+#? make lambda     the packages for AWS Lambda, build/lambda.zip (x86-64) and build/lambda-arm64.zip;
+#?                 tells their sizes, and what a cold start takes of the one that runs here
 lambda:
 	@tools/deps.sh lambda
 	@$(MAKE) $(LAMBDA_ZIPS)
-	@ls -l $(LAMBDA_ZIPS)
+	@$(PYTHON) tools/cold_start.py build/lambda.zip=x86_64 build/lambda-arm64.zip=aarch64
 
 #? make package    runs what they hold, each where there is nothing else
 package:

@@ -1,11 +1,14 @@
-"""What the program costs as a function of AWS Lambda: a double of the runtime API freezes it between
-invocations, with a MongoDB of one member and an SQS server, all on this machine. Can be run alone.
+"""What the program costs as a function of AWS Lambda: a double of the runtime API freezes it
+between invocations, with a MongoDB of one member and an SQS server, all on this machine. Run alone,
+it also measures what a task costs, for the table in docs/serverless.md: how long invocations take
+that carry answers of workers, and how much of that is the processor's time.
 
 A cold start is from the start of the process to the answer of its first invocation; what opening
 the store took of that, the program says itself. A warm invocation is from the thaw to the answer.
 """
 
 import json
+import os
 import pathlib
 import re
 import statistics
@@ -16,12 +19,24 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MONGOD = ROOT / "build" / "test-mongo" / "mongod"
 COLD, WARM, BATCH = 20, 60, 10
+STAGES = 10
+INSTANCES = {1: 12, 10: 60}  # of the chain, by how many answers an invocation carries
+TICK = os.sysconf("SC_CLK_TCK")
 TEMPLATE = {"name": "bench", "stages": [
     {"name": "one", "tasks": [{"name": "first", "queue": "bench_first"}]},
     {"name": "two", "tasks": [{"name": "last", "queue": "bench_last"}]}]}
+CHAIN = {"name": "chain", "stages": [
+    {"name": f"s{n}", "tasks": [{"name": f"t{n}", "queue": "chain-tasks"}]}
+    for n in range(STAGES)]}
 
 
 def measure():
+    return with_doubles(lambda doubles, function, sqs: {
+        **measure_cold(doubles, function.env), **measure_warm(doubles, function)})
+
+
+def with_doubles(work):
+    """What `work` says; None where something is missing."""
     if not MONGOD.exists():
         return None
     sys.path.insert(0, str(ROOT / "test" / "lambda"))
@@ -29,13 +44,11 @@ def measure():
         import _lambda
     except ImportError:
         return None
-    with _lambda.Replicas(1) as replicas, _lambda.OwnSqs() as sqs:
-        uri = replicas.uri("bench")
-        with _lambda.Function(uri, sqs, timers="swm-timers") as function:
-            function.ask("POST", "/v1/templates", TEMPLATE)
-            out = measure_cold(_lambda, function.env)
-            out.update(measure_warm(_lambda, function))
-            return out
+    with _lambda.Replicas(1) as replicas, _lambda.OwnSqs() as sqs, _lambda.Function(
+            replicas.uri("bench"), sqs, timers="swm-timers", timeout_s=30) as function:
+        for template in (TEMPLATE, CHAIN):
+            function.post("/v1/templates", template)
+        return work(_lambda, function, sqs)
 
 
 def measure_cold(doubles, env):
@@ -118,5 +131,72 @@ def print_table(out):
     line("memory, the most", f"{out['memory_mb']:.1f}", "MB", "aim < 32")
 
 
+# --- what a task costs ----------------------------------------------------------------------------
+
+
+def processor_s(sandbox):
+    fields = pathlib.Path(f"/proc/{sandbox.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+class Line:
+    """One worker that answers what it is given, in invocations of a fixed size."""
+
+    def __init__(self, doubles, function, sqs, batch):
+        self.doubles, self.function, self.batch = doubles, function, batch
+        self.sqs = doubles.sqs_client(sqs.url)
+        self.url = self.sqs.create_queue(QueueName="chain-tasks")["QueueUrl"]
+        self.times, self.sent = [], 0
+
+    def invoke(self, bodies):
+        self.sent += 1
+        event = self.doubles.records_event([(f"{self.batch}-{self.sent}-{k}", json.dumps(b))
+                                            for k, b in enumerate(bodies)], "events")
+        self.function.rest()
+        began = time.monotonic()
+        answer = self.function.invoke(event)
+        self.times.append(time.monotonic() - began)
+        assert not answer["batchItemFailures"], answer
+
+    def take(self):
+        messages = self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10,
+                                            WaitTimeSeconds=1).get("Messages", [])
+        for m in messages:
+            self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=m["ReceiptHandle"])
+        return [{"event": "TaskCompleted", "token": json.loads(m["Body"])["token"],
+                 "output": {"n": 1}} for m in messages]
+
+    def run(self, instances):
+        for k in range(0, instances, self.batch):
+            self.invoke([{"event": "StartWorkflow", "template": "chain",
+                          "event_id": f"{self.batch}-{k + j}", "input": {}}
+                         for j in range(self.batch)])
+        self.times.clear()
+        before, waiting, tasks = processor_s(self.function.idle[0]), [], 0
+        while tasks < instances * STAGES:
+            waiting += self.take()
+            while len(waiting) >= self.batch:
+                self.invoke(waiting[:self.batch])
+                del waiting[:self.batch]
+                tasks += self.batch
+        self.times.sort()
+        return {"batch": self.batch, "invocations": len(self.times),
+                "median_ms": round(1000 * self.times[len(self.times) // 2], 2),
+                "mean_ms": round(1000 * sum(self.times) / len(self.times), 2),
+                "processor_ms": round(1000 * (processor_s(self.function.idle[0]) - before)
+                                      / len(self.times), 2)}
+
+
+def print_tasks(rows):
+    for r in rows:
+        print(f"  {r['batch']:2} answers: median {r['median_ms']} ms, mean {r['mean_ms']} ms, of it "
+              f"processor {r['processor_ms']} ms, {r['invocations']} invocations")
+    print(json.dumps(rows))
+
+
 if __name__ == "__main__":
     print_table(measure())
+    tasks = with_doubles(lambda doubles, function, sqs: [
+        Line(doubles, function, sqs, batch).run(n) for batch, n in INSTANCES.items()])
+    if tasks is not None:
+        print_tasks(tasks)

@@ -54,6 +54,7 @@ find_missing_lambda() {
     need_program dpkg-dev dpkg-source
     need_program patch patch
     need_program xz-utils xz
+    need_program python3 python3 # measures a cold start
     need_program p7zip-full 7z
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
 }

@@ -157,19 +157,26 @@ static struct slice cut_prefix(struct slice path, struct slice prefix)
     return (struct slice){path.at + prefix.len, path.len - prefix.len};
 }
 
-/* The address without what API Gateway puts before it: its stage, and where its route ends with
- * {proxy+}, everything before that. */
-static struct slice cut_base(struct arena *a, struct slice path, yyjson_val *event)
+static struct slice cut_stage(struct arena *a, struct slice path, yyjson_val *event)
 {
     struct slice stage = json_get_text(json_get(event, "requestContext"), "stage");
-    struct slice proxy = json_get_text(json_get(event, "pathParameters"), "proxy");
     struct text base = text_new(a, NAME_BYTES_MAX * 4);
-    if (proxy.len > 0 && slice_has_suffix(path, proxy) && path.len > proxy.len &&
-        path.at[path.len - proxy.len - 1] == '/')
-        return (struct slice){path.at + path.len - proxy.len - 1, proxy.len + 1};
     text_put_char(&base, '/');
     text_put(&base, stage);
     return stage.len > 0 ? cut_prefix(path, text_slice(&base)) : path;
+}
+
+/* The address without what API Gateway puts before it: its stage, and where its route ends with
+ * {proxy+}, everything before that; where its route is the root, everything. */
+static struct slice cut_base(struct arena *a, struct slice path, yyjson_val *event)
+{
+    struct slice proxy = json_get_text(json_get(event, "pathParameters"), "proxy");
+    if (is_text(event, "resource", "/"))
+        return SLICE("/");
+    if (proxy.len > 0 && slice_has_suffix(path, proxy) && path.len > proxy.len &&
+        path.at[path.len - proxy.len - 1] == '/')
+        return (struct slice){path.at + path.len - proxy.len - 1, proxy.len + 1};
+    return cut_stage(a, path, event);
 }
 
 static struct slice write_uri(struct arena *a, enum lambda_shape shape, yyjson_val *event)
@@ -187,6 +194,29 @@ static struct slice write_uri(struct arena *a, enum lambda_shape shape, yyjson_v
     }
     if (!is_url)
         put_query(a, &t, event, shape == LAMBDA_ALB);
+    return t.is_cut ? SLICE_NONE : text_slice(&t);
+}
+
+struct slice lambda_event_detour(struct arena *a, enum lambda_shape shape, yyjson_val *event)
+{
+    bool is_url = shape == LAMBDA_URL;
+    yyjson_val *from = is_url ? event : json_get(event, "requestContext");
+    struct slice path = json_get_text(from, is_url ? "rawPath" : "path"), name = SLICE_NONE;
+    struct slice query = is_url ? json_get_text(event, "rawQueryString") : SLICE_NONE;
+    struct text t = text_new(a, URI_BYTES_MAX);
+    bool is_root = cut_stage(a, path, event).len == 0 || is_text(event, "resource", "/");
+    if (shape == LAMBDA_ALB || !is_root || path.len < 2 || path.at[path.len - 1] == '/')
+        return SLICE_NONE;
+    while (path.at != NULL)
+        slice_cut(path, '/', &name, &path);
+    put_path(&t, name);
+    text_put_char(&t, '/');
+    if (query.len > 0) {
+        text_put_char(&t, '?');
+        text_put(&t, query);
+    }
+    if (!is_url)
+        put_query(a, &t, event, false);
     return t.is_cut ? SLICE_NONE : text_slice(&t);
 }
 

@@ -23,11 +23,21 @@ static void take(struct lambda_call *c, struct http_memory *m)
         lambda_fail(c, "Swm.Memory", "memory is short");
 }
 
+static void send_elsewhere(struct lambda_call *c, struct slice where)
+{
+    const struct http_field location = {SLICE("Location"), where};
+    const struct http_answer answer = {302, &location, 1, SLICE("")};
+    c->answer = lambda_event_answer(&c->arena, c->shape, c->event, &answer);
+}
+
 static void begin_request(struct lambda_call *c)
 {
     struct http_memory m;
     const char *why;
-    if (lambda_event_request(&c->arena, c->shape, c->event, &m, &why) == ERR_NONE)
+    struct slice detour = lambda_event_detour(&c->arena, c->shape, c->event);
+    if (detour.at != NULL && visit_of_request(c) == FLOW_READS)
+        send_elsewhere(c, detour);
+    else if (lambda_event_request(&c->arena, c->shape, c->event, &m, &why) == ERR_NONE)
         take(c, &m);
     else
         lambda_fail(c, "Swm.Invalid", why);
@@ -36,7 +46,7 @@ static void begin_request(struct lambda_call *c)
 static bool is_answered(const struct lambda_call *c)
 {
     struct http_answer answer;
-    return http_memory_answer(c->work, &answer);
+    return c->answer.at != NULL || http_memory_answer(c->work, &answer);
 }
 
 static struct http_answer refusal(int status, struct slice json)
@@ -63,6 +73,8 @@ static struct http_answer too_large(void)
 static void finish_request(struct lambda_call *c, bool is_settled)
 {
     struct http_answer answer;
+    if (c->answer.at != NULL)
+        return;
     bool is_late =
         !http_memory_answer(c->work, &answer) || (!is_settled && visit_of_request(c) != FLOW_READS);
     if (is_late)

@@ -30,6 +30,9 @@ enum lambda_shape lambda_event_shape(yyjson_val *event);
  * *why is a sentence. What the answer must look like is told by the event again. */
 enum err lambda_event_request(struct arena *a, enum lambda_shape shape, yyjson_val *event,
                               struct http_memory *out, const char **why) MUST_USE;
+/* Where API Gateway's root was asked for without a slash at its end: the address that has one,
+ * relative, or the page's own relative addresses would lead past the stage. Else absent. */
+struct slice lambda_event_detour(struct arena *a, enum lambda_shape shape, yyjson_val *event);
 /* The answer in the form that whoever sent the event reads. */
 struct slice lambda_event_answer(struct arena *a, enum lambda_shape shape, yyjson_val *event,
                                  const struct http_answer *answer);

@@ -270,12 +270,14 @@ static void committed(struct flow *f, struct ask *q)
         redirect(f, e, c, q->r.value);
         entry_rest(f, e);
         break;
-    default: /* nothing is known: what is cached may be behind the store */
+    default: /* often nothing is known: what is cached may be behind the store */
         if (q->r.err != ERR_CLOSING)
             log_line(LOG_WARN, "flow", "a commit of %.*s failed: %s", SLICE_ARG(e->id),
                      err_text(q->r.err));
-        rows_dirty(f, e, c->after_pos + 1); /* its records may stand */
-        unsent_doubt(f, e, c);
+        if (!q->r.is_refused) { /* its records may stand */
+            rows_dirty(f, e, c->after_pos + 1);
+            unsent_doubt(f, e, c);
+        }
         fail_commit(f, c, q->r.err);
         entry_reload(f, e);
         break;

@@ -226,6 +226,7 @@ struct store_request {
                             nothing comes to be at or before this position any more; of NODE_PUT:
                             every COMMIT submitted later comes to be after it (0: not said) */
     bool is_row_written; /* result of COMMIT: the row it brought is in the store as well */
+    bool is_refused;     /* result of COMMIT that failed: it does not stand, nor will it */
 };
 
 struct store_count { /* in order of template, version, status */

@@ -23,6 +23,7 @@ struct item { /* one request of a batch */
     int64_t commit;
     uint64_t pos; /* of this try */
     enum state state;
+    bool may_stand; /* of an earlier try nothing is known */
 };
 
 struct batch {
@@ -269,6 +270,16 @@ static bool meet_rows(struct batch *b)
 
 /* --- inserting --- */
 
+/* The server said no to this one. Where its key is reserved, or an earlier try may have come
+ * through, that decides nothing. */
+static void refuse(struct item *x, const struct write_error *e)
+{
+    x->r->is_refused = !x->may_stand && !has_to_reserve(x->r);
+    log_line(LOG_WARN, "mongo", "a record of %.*s was refused: %s", SLICE_ARG(x->r->id),
+             e->message);
+    finish(x, ERR_STORE);
+}
+
 static bool insert(struct batch *b)
 {
     const bson_t *documents[BATCH_COMMITS_MAX];
@@ -296,9 +307,11 @@ static bool insert(struct batch *b)
         if (e != NULL && e->code == CODE_DUPLICATE)
             x->state = TO_LOOK; /* whose is it? */
         else if (e != NULL && w.is_known)
-            finish(x, ERR_STORE);
+            refuse(x, e);
         else if (w.is_known)
             finish_done(x, x->pos);
+        else
+            x->may_stand = true;
     }
     return w.is_known;
 }
@@ -358,7 +371,7 @@ static void fill(struct batch *b, struct list *requests)
         struct store_request *r = LINK_OWNER(k, struct store_request, link);
         struct item *x = &b->items[b->count++];
         r->value = SLICE_NONE;
-        r->is_row_written = false;
+        r->is_row_written = r->is_refused = false;
         *x = (struct item){.r = r, .commit = mongo_random()};
         x->document = make_document(b->lane, b->arena, r, x->commit);
         x->state = has_to_reserve(r) ? TO_RESERVE : TO_INSERT;

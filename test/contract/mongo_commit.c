@@ -44,6 +44,22 @@ CONTRACT(MONGODB, a_commit_in_doubt_is_found_to_be_ours)
     mongo_rig_close(&m);
 }
 
+/* One record of many: the others stand, and of this one it is known that it does not. */
+CONTRACT(MONGODB, a_record_that_the_server_refuses_fails_alone)
+{
+    struct mongo_rig m = mongo_rig_open(t);
+    struct store_request *a = rig_commit(t, "a", 1, 1), *b = rig_commit(t, "b", 1, 1);
+
+    CHECK(mongo_rig_run(&m, "{\"collMod\":\"events\",\"validator\":{\"instance\":{\"$ne\":\"a\"}}}",
+                        "ok") == 1);
+    CHECK(rig_do(t, a) == ERR_STORE && a->is_refused);
+    CHECK(rig_do(t, b) == ERR_NONE);
+    CHECK(count_records(t, "a") == 0 && count_records(t, "b") == 1);
+    CHECK(mongo_rig_run(&m, "{\"collMod\":\"events\",\"validator\":{}}", "ok") == 1);
+    CHECK(rig_do(t, rig_commit(t, "a", 1, 1)) == ERR_NONE);
+    mongo_rig_close(&m);
+}
+
 /* The server does what it was asked after the client has given up. */
 CONTRACT(MONGODB, a_commit_whose_answer_comes_too_late_is_made_once)
 {

@@ -8,7 +8,6 @@ one time. A poller stands for the event source of a queue.
 
 import base64
 import contextlib
-import http.server
 import json
 import os
 import pathlib
@@ -28,6 +27,7 @@ from _cluster import CREDENTIALS, FAKETIME, Moto, OwnSqs, REGION, Replicas, sqs_
 from _server import Cases, Failed, PROGRAM, ROOT, Server, WAIT_S, must, until  # noqa: E402,F401
 from proxy import Proxy  # noqa: E402,F401
 from rie import Emulator  # noqa: E402,F401
+from runtime_api import Quiet, Threads, most_memory_kb  # noqa: E402
 
 BASE = "/2018-06-01/runtime/"
 ANSWER_BYTES_MAX = 6 * 1024 * 1024 + 100
@@ -76,13 +76,13 @@ class Sandbox:
         self.is_over = False  # there is no next invocation any more
         self.process = None
         api = type("Api", (RuntimeApi,), {"sandbox": self})
-        self.server = ApiServer(("127.0.0.1", 0), api)
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        self.server = Threads(("127.0.0.1", 0), api)
+        self.server.__enter__()
 
     def start(self):
         bootstrap = pathlib.Path(self.folder.name) / "bootstrap"
         bootstrap.symlink_to(pathlib.Path(self.program).resolve())
-        address = f"127.0.0.1:{self.server.server_address[1]}"
+        address = f"127.0.0.1:{self.server.port}"
         self.process = subprocess.Popen(
             [str(bootstrap)], env={**os.environ, "AWS_LAMBDA_RUNTIME_API": address, **self.env},
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, close_fds=True)
@@ -159,42 +159,16 @@ class Sandbox:
 
     def close(self):
         self.kill()
-        self.server.shutdown()
-        self.server.server_close()
+        self.server.__exit__()
         self.folder.cleanup()
 
     def memory_kb(self):
         """The most memory that it ever had."""
-        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1])
-        raise Failed("the kernel does not tell")
+        return most_memory_kb(self.process.pid)
 
 
-class ApiServer(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_):
-        """A process that is killed resets its connection; what else goes wrong is not answered."""
-
-
-class RuntimeApi(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1  # an answer goes out in one piece
+class RuntimeApi(Quiet):
     sandbox = None
-
-    def log_message(self, *_):
-        pass
-
-    def reply(self, status, body=b"{}", headers=()):
-        self.send_response(status)
-        for name, value in headers:
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()
 
     def do_GET(self):
         must(self.path == BASE + "invocation/next", self.path)
@@ -454,20 +428,19 @@ class Gateway(Server):
     def __init__(self, function):
         self.function = function
         door = type("Door", (GatewayDoor,), {"function": function})
-        self.http = ApiServer(("127.0.0.1", 0), door)
-        self.port = self.http.server_address[1]
+        self.http = Threads(("127.0.0.1", 0), door)
+        self.port = self.http.port
         self.address = f"127.0.0.1:{self.port}"
         self.url = f"http://{self.address}"
         self.process = self.own = None
 
     def __enter__(self):
-        threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
+        self.http.__enter__()
         os.environ["SWM_TOKEN"] = KEY  # for the command line
         return self
 
     def __exit__(self, *_):
-        self.http.shutdown()
-        self.http.server_close()
+        self.http.__exit__()
 
     def ask(self, method, path, body=None, headers=None, timeout_s=WAIT_S):
         return super().ask(method, path, body, {"Authorization": f"Bearer {KEY}", **(headers or {})},

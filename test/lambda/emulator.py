@@ -2,8 +2,8 @@
 
 import json
 
-from _lambda import (CREDENTIALS, Cases, Emulator, KEY, OwnSqs, PROGRAM, REGION, Replicas, body_of,
-                     failures_of, must, parse, records_event, url_event)
+from _lambda import (Cases, Emulator, Function, OwnSqs, PROGRAM, Replicas, body_of, failures_of, must,
+                     parse, records_event, url_event)
 
 TEMPLATE = {"name": "simple", "stages": [
     {"name": "only", "tasks": [{"name": "work", "queue": "work_queue"}]}]}
@@ -39,8 +39,7 @@ def errors(emulator):
 def main():
     cases = Cases()
     with Replicas(1) as replicas, OwnSqs() as sqs:
-        env = {**CREDENTIALS, "SWM_STORE": replicas.uri("emulator"), "SWM_ADMIN_KEY": KEY,
-               "SWM_QUEUE": f"sqs://{REGION}?events={sqs.events}", "AWS_ENDPOINT_URL_SQS": sqs.url}
+        env = Function(replicas.uri("emulator"), sqs).env
         with Emulator(PROGRAM, env) as emulator:
             for name, work in (("requests", over_http), ("messages and an event", messages),
                                ("ticks", ticks), ("an unknown event is an error", errors)):

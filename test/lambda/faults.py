@@ -120,6 +120,66 @@ def queues_are_away(world):
     must(world.nodes() == [], f"the nodes are {world.nodes()}")
 
 
+class Refusal:
+    """While it lasts the store takes no record of one instance."""
+
+    def __init__(self, world, instance):
+        self.events, self.instance = world.database.events, instance
+
+    def __enter__(self):
+        self.set({"instance": {"$ne": self.instance}})
+
+    def __exit__(self, *_):
+        self.set({})
+
+    def set(self, validator):
+        self.events.database.command("collMod", self.events.name, validator=validator)
+
+
+def refused_batch(world, queue, failed):
+    """Two groups; of the first one's messages the store refuses the second. `failed` are expected
+    to come again, and then are taken."""
+    made = {name: world.function.invoke(json.loads(world.start("simple")[1]))["instance"]
+            for name in ("good", "refused", "other")}
+    lines = {"a": (("good", "PauseWorkflow"), ("refused", "PauseWorkflow"),
+                   ("good", "ResumeWorkflow"), ("good", "PauseWorkflow")),
+             "b": (("other", "PauseWorkflow"), ("other", "ResumeWorkflow"),
+                   ("other", "PauseWorkflow"), ("other", "CancelWorkflow"))}
+    batch = [(f"{queue}-{group}-{n}", json.dumps({"event": lines[group][n][1],
+                                                  "instance": made[lines[group][n][0]]}),
+              {"Attributes": {"MessageGroupId": group}}) for n in range(4) for group in lines]
+    with Refusal(world, made["refused"]):
+        answer = world.function.invoke(records_event(batch, queue))
+        must(failures_of(answer) == [f"{queue}-{name}" for name in failed], answer)
+    told = taken(world, made)
+    for ident, *_ in batch:
+        is_taken = ident.removeprefix(f"{queue}-") not in failed
+        must(told.get(ident) == (["applied"] if is_taken else None), f"{ident}: {told}")
+    again = [m for m in batch if m[0].removeprefix(f"{queue}-") in failed]
+    must(failures_of(world.function.invoke(records_event(again, queue))) == [], "the second time")
+    told = taken(world, made)
+    must(all(len(told.get(ident, [])) == 1 for ident, *_ in batch), f"in the end: {told}")
+
+
+def taken(world, made):
+    """{event id: verdicts} of what the records of these instances say."""
+    told = {}
+    for instance in made.values():
+        for event in world.function.get(f"/v1/instances/{instance}/events")["events"]:
+            told.setdefault(event["event_id"], []).append(event["verdict"])
+    return told
+
+
+def one_of_a_group_is_refused(world):
+    """In a FIFO queue what comes after it in its group is failed with it; other groups go on."""
+    refused_batch(world, "orders.fifo", ["a-1", "a-2", "a-3"])
+
+
+def one_of_a_batch_is_refused(world):
+    """In a standard queue it alone is failed, whatever group a message names."""
+    refused_batch(world, "orders", ["a-1"])
+
+
 def dead_connections(world):
     """Reset while it was frozen."""
     world.function.rest()
@@ -293,6 +353,8 @@ def main():
         with world.function:
             for name, work in (
                     ("the store is away", store_is_away), ("the queues are away", queues_are_away),
+                    ("the store refuses one of a FIFO group", one_of_a_group_is_refused),
+                    ("the store refuses one of a batch", one_of_a_batch_is_refused),
                     ("connections that were reset", dead_connections),
                     ("connections that are dead without a word", forgotten_connections),
                     ("a long sleep", long_sleep), ("the same record in two sandboxes", same_record_twice),

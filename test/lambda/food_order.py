@@ -1,4 +1,5 @@
-"""The food order by invocations alone: no process of swm runs between two of them."""
+"""The food order by invocations alone, against a set of three members: no process of swm runs
+between two of them."""
 
 from _lambda import Cases, Function, Gateway, Moto, OwnSqs, Poller, Replicas, Ticker
 from _workers import Workers
@@ -10,7 +11,7 @@ TIMERS = "swm-timers"
 
 def main():
     cases = Cases()
-    with Replicas(1) as replicas:
+    with Replicas() as replicas:
         for kind in (OwnSqs, Moto):
             print(f"# queues: {kind.__name__}", flush=True)
             with kind() as sqs, \

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import re
+import urllib.parse
 
 import pymongo
 
@@ -120,6 +122,45 @@ def http_api(function):
     must(function.invoke(event)["statusCode"] == 200, "the stage was not cut off")
     event["rawPath"] = "/development/v1/stats"
     must(function.invoke(event)["statusCode"] == 404, "more than the stage was cut off")
+
+
+def below_a_stage(function):
+    """The page, what it loads and what it asks, below what API Gateway puts before them."""
+    def by_http_api(path, headers):
+        event = url_event("GET", path, headers=headers)
+        event["requestContext"]["stage"] = "prod"
+        return event
+
+    def by_rest_api(path, headers):
+        inner = path.partition("?")[0].removeprefix("/prod")
+        event = rest_event("GET", inner or "/", proxy=inner[1:] or None,
+                           headers={k: [v] for k, v in headers.items()})
+        event["resource"] = "/{proxy+}" if inner[1:] else "/"
+        event["requestContext"]["path"] = "/prod" + inner
+        return event
+
+    for make in (by_http_api, by_rest_api):
+        def get(path, **headers):
+            answer = function.invoke(make(path, headers))
+            many = answer.get("multiValueHeaders") or {k: [v] for k, v in answer["headers"].items()}
+            return answer, {name.lower(): values[-1] for name, values in many.items()}
+
+        moved, headers = get("/prod")
+        must(moved["statusCode"] == 302, moved)
+        root = urllib.parse.urljoin("https://x.test/prod", headers["location"])
+        must(root == "https://x.test/prod/", root)
+        index, headers = get("/prod/")
+        must(index["statusCode"] == 200 and headers["content-type"].startswith("text/html"), index)
+        loaded = re.findall(r'(?:href|src)="([^"]+)"', body_of(index))
+        must(len(loaded) > 3, loaded)
+        for relative in loaded + ["v1/stats", "v1/openapi.json"]:
+            path = urllib.parse.urlsplit(urllib.parse.urljoin(root, relative)).path
+            must(path.startswith("/prod/"), path)
+            answer, headers = get(path)
+            must(answer["statusCode"] == 200, (path, answer["statusCode"]))
+            must(not headers["content-type"].startswith("text/html"), (path, headers))
+        feed, headers = get("/prod/v1/events", accept="text/event-stream")
+        must(headers["content-type"] == "text/event-stream" and "id: " in feed["body"], feed)
 
 
 def alb_event(method, path, many, host="lb-1.eu-central-1.elb.amazonaws.com", query=None):
@@ -348,6 +389,7 @@ def main():
                     ("a key opens the rest", with_keys), ("the page", page),
                     ("a template in base64", template), ("addresses and queries", queries),
                     ("API Gateway, payload 1.0", rest_api), ("API Gateway, payload 2.0", http_api),
+                    ("the page below a stage", below_a_stage),
                     ("a load balancer", load_balancer), ("hosts and origins", hosts),
                     ("events of whoever may invoke", direct),
                     ("the same invocation again", direct_again), ("malformed events", malformed),

@@ -3,30 +3,31 @@
 what is unpacked and the few files that a test puts there. Arguments: packages; without any, both.
 The one for arm64 runs under an emulator."""
 
+import concurrent.futures
 import pathlib
 import platform
+import re
 import shutil
+import subprocess
 import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent / "servers"), str(HERE.parent / "cluster")]
 
 from _cluster import Moto  # noqa: E402
-from _rig import (KEYS, Dns, RuntimeApi, Sandbox, Secrets, Threads,  # noqa: E402
-                  Quiet, become_root, make_certificate)
+from _rig import KEYS, Dns, Secrets, become_root, make_certificate  # noqa: E402
 from _server import Cases, must  # noqa: E402
 from mongo import Replicas  # noqa: E402
+from runtime_api import (HEALTH, Quiet, RuntimeApi, Sandbox, Threads,  # noqa: E402
+                         measure_starts, tell_starts)
 
 PACKAGES = {"build/lambda.zip": "x86_64", "build/lambda-arm64.zip": "aarch64"}
 BYTES_MAX = 8 * 1024 * 1024  # a package that has grown beyond this has got something by mistake
 MEMORY_KB_MAX = 32 * 1024
 HOST = "secrets.swm.test"
 ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:swm-Ab1"
-HEALTH = {"version": "2.0", "rawPath": "/healthz", "rawQueryString": "", "headers": {},
-          "requestContext": {"domainName": "x.lambda-url.eu-central-1.on.aws", "stage": "$default",
-                             "http": {"method": "GET", "path": "/healthz",
-                                      "sourceIp": "192.0.2.1"}}}
 STARTS = 15
 
 
@@ -105,40 +106,49 @@ def needs_the_secret(sandbox, rig):
         must(sandbox.wait() != 0, "it went on")
 
 
-def trusts_authorities_only(sandbox, rig):
-    """The database is asked over TLS only where the system's file of authorities vouches for it."""
-    def start(authority):
-        with RuntimeApi() as api, Threads(("127.0.0.1", 0), Quiet) as server:
-            server.tls = rig.tls
-            sandbox.put("etc/pki/tls/certs/ca-bundle.crt", authority)
-            store = f"mongodb://{HOST}:{server.port}/x?tls=true&serverSelectionTimeoutMS=500"
+def handshakes(package, emulator, rig, authority):
+    """How many the program makes that trusts this authority, until it gives its start up."""
+    sandbox = Sandbox(package, emulator)
+    furnish(sandbox, rig)
+    sandbox.put("etc/pki/tls/certs/ca-bundle.crt", authority)
+    with RuntimeApi() as api, Threads(("127.0.0.1", 0), Quiet) as server:
+        server.tls = rig.tls
+        store = f"mongodb://{HOST}:{server.port}/x?tls=true&serverSelectionTimeoutMS=500"
+        try:
             sandbox.start(rig.environment(api, SWM_STORE=store))
             _, path, answer = api.wait(api.answers, sandbox)
-            must(path.endswith("/init/error"), f"{path}: {answer}")
-            sandbox.stop()
-            return server.handshakes
+        finally:
+            sandbox.close()
+        must(path.endswith("/init/error"), f"{path}: {answer}")
+        return server.handshakes
 
+
+def trusts_authorities_only(package, emulator, rig):
+    """The database is asked over TLS only where the system's file of authorities vouches for it.
+    Both wait for as long as a start may take: at one time."""
     with tempfile.TemporaryDirectory() as folder:
         other, _ = make_certificate(folder, HOST)
-    must(start(other) == 0, "an unknown authority was trusted")
-    must(start(rig.authority) > 0, "the known one was not")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        unknown, known = [pool.submit(handshakes, package, emulator, rig, authority)
+                          for authority in (other, rig.authority)]
+        must(unknown.result() == 0, "an unknown authority was trusted")
+        must(known.result() > 0, "the known one was not")
 
 
 def measure(sandbox, rig, database):
-    """Process start to the first question to the runtime API, and to the first answer."""
-    asked, answered = [], []
     store = rig.replicas.uri(database)
-    for _ in range(STARTS):
-        with RuntimeApi() as api:
-            api.ask(HEALTH)
-            sandbox.start(rig.environment(api, SWM_STORE=store))
-            asked.append(api.wait(api.asked, sandbox) - sandbox.began)
-            answered.append(api.wait(api.answers, sandbox)[0] - sandbox.began)
-            sandbox.stop()
-    for what, times in (("first question", asked), ("first answer", answered)):
-        times.sort()
-        print(f"cold start to the {what}: median {times[len(times) // 2] * 1000:.1f} ms, "
-              f"least {times[0] * 1000:.1f} ms of {STARTS}")
+    starts = measure_starts(sandbox, lambda api: rig.environment(api, SWM_STORE=store), STARTS)
+    print(*tell_starts(*starts), sep="\n")
+
+
+def tells_cold_starts():
+    """What `make lambda` says at its end."""
+    told = subprocess.run([sys.executable, ROOT / "tools" / "cold_start.py",
+                           *map("=".join, PACKAGES.items())], cwd=ROOT, check=True,
+                          capture_output=True, text=True).stdout
+    must(told.count(" bytes\n") == len(PACKAGES), told)
+    must(len(re.findall(r"first (question|answer): median [0-9.]+ ms", told)) == 2, told)
+    must(told.count("not measured, this machine") == len(PACKAGES) - 1, told)
 
 
 def test(cases, package, rig):
@@ -155,7 +165,7 @@ def test(cases, package, rig):
         cases.check(f"{machine}: a secret that is none ends the start", needs_the_secret, sandbox,
                     rig)
         cases.check(f"{machine}: the store's certificate is checked", trusts_authorities_only,
-                    sandbox, rig)
+                    package, emulator, rig)
         if emulator is None:
             measure(sandbox, rig, database)
     finally:
@@ -165,6 +175,7 @@ def test(cases, package, rig):
 def main():
     become_root()
     cases = Cases()
+    cases.check("sizes and cold starts are told", tells_cold_starts)
     with Replicas(1) as replicas, Moto() as sqs, tempfile.TemporaryDirectory() as folder:
         rig = Rig(replicas, sqs, folder)
         with Dns(rig.dns_records):

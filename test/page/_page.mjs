@@ -3,12 +3,14 @@
 //
 //   SWM_PROGRAM      the program (build/swm)
 //   SWM_PAGE_STORE   --store of the server, DATABASE standing for a name of its own; absent: SQLite
+//   CHROMIUM         the browser; absent: what is on PATH
 //   SWM_SHOTS        a folder: `shot` leaves pictures there
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AxeBuilder } from '@axe-core/playwright';
 import { chromium } from 'playwright-core';
@@ -131,11 +133,19 @@ export const fail = (server, message, error, text = '') =>
 
 /* The browser */
 
+// By any of the names that tools/deps.sh is content with.
+function findChromium() {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const files = ['chromium', 'chromium-browser', 'google-chrome']
+    .flatMap((name) => folders.map((folder) => join(folder, name)));
+  return process.env.CHROMIUM ?? files.find((file) => existsSync(file));
+}
+
 /** {page, context, complaints, close}: a browser with an empty profile, looking at `server`. */
 export async function openBrowser(server, options = {}) {
   const profile = await mkdtemp(join(tmpdir(), 'swm-page-browser-'));
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true,
+    executablePath: findChromium(), headless: true,
     viewport: DESKTOP, reducedMotion: 'reduce',
     permissions: ['clipboard-read', 'clipboard-write'], ...options,
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',

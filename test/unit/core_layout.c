@@ -163,17 +163,20 @@ TEST(the_same_template_gives_the_same_picture)
     arena_drop(&b.arena);
 }
 
+/* An order on its way, its second task at its twelfth try. */
+static const enum task_status tasks_on_the_way[] = {TASK_COMPLETED, TASK_RETRYING, TASK_RUNNING,
+                                                    TASK_PENDING, TASK_PENDING};
+static const enum stage_status stages_on_the_way[] = {STAGE_COMPLETED, STAGE_ACTIVE, STAGE_PENDING};
+static const uint32_t attempts[] = {1, 12, 1, 0, 0}, generations[] = {1, 3, 1, 1, 1};
+static const struct layout_paint on_the_way = {tasks_on_the_way, stages_on_the_way, attempts,
+                                               generations};
+
 TEST(paint_shows_statuses_attempts_and_generations)
 {
     struct builder b;
     layout_rig_begin(&b);
     layout_rig_pizza(&b);
-    enum task_status tasks[] = {TASK_COMPLETED, TASK_RETRYING, TASK_RUNNING, TASK_PENDING,
-                                TASK_PENDING};
-    enum stage_status stages[] = {STAGE_COMPLETED, STAGE_ACTIVE, STAGE_PENDING};
-    uint32_t attempts[] = {1, 12, 1, 0, 0}, generations[] = {1, 3, 1, 1, 1};
-    struct layout_paint p = {tasks, stages, attempts, generations};
-    struct slice svg = layout_svg(&b.arena, &b.t, &p);
+    struct slice svg = layout_svg(&b.arena, &b.t, &on_the_way);
     CHECK(layout_rig_has(svg, "data-task=\"make\" data-status=\"RETRYING\""));
     CHECK(layout_rig_has(svg, "data-stage=\"prepare\" data-status=\"ACTIVE\""));
     CHECK(layout_rig_has(svg, ">try 12<") && layout_rig_has(svg, ">gen 3<"));
@@ -189,12 +192,7 @@ TEST(json_has_what_is_painted)
     struct builder b;
     layout_rig_begin(&b);
     layout_rig_pizza(&b);
-    enum task_status tasks[] = {TASK_COMPLETED, TASK_RETRYING, TASK_RUNNING, TASK_PENDING,
-                                TASK_PENDING};
-    enum stage_status stages[] = {STAGE_COMPLETED, STAGE_ACTIVE, STAGE_PENDING};
-    uint32_t attempts[] = {1, 12, 1, 0, 0}, generations[] = {1, 3, 1, 1, 1};
-    struct layout_paint p = {tasks, stages, attempts, generations};
-    struct slice json = layout_json(&b.arena, &b.t, &p);
+    struct slice json = layout_json(&b.arena, &b.t, &on_the_way);
     CHECK(layout_rig_has(json, "\"status\":\"RETRYING\",\"generation\":3,\"attempt\":12"));
     CHECK(layout_rig_has(json, "\"name\":\"prepare\",\"status\":\"ACTIVE\""));
     CHECK(!layout_rig_has(layout_json(&b.arena, &b.t, NULL), "\"status\""));

@@ -22,7 +22,8 @@ struct guest {
     bool is_queue_lost; /* messages are taken and not sent */
     uint64_t unsent_pos;
     unsigned sent, reminded;
-    int64_t reminded_at_ms; /* the last of them */
+    int64_t reminded_at_ms;    /* the last of them */
+    struct slice *reminded_of; /* where there is room for all of them */
 };
 
 static struct rig {
@@ -71,6 +72,8 @@ static enum err remind(struct queue *q, struct slice instance, int64_t at_ms)
 {
     struct guest *g = guest_of(q);
     CHECK(instance.len > 0);
+    if (g->reminded_of != NULL)
+        g->reminded_of[g->reminded] = slice_copy(&rig.arena, instance);
     g->reminded++;
     g->reminded_at_ms = at_ms;
     return ERR_NONE;
@@ -189,21 +192,76 @@ static enum verdict send(struct guest *g, struct event e)
     return rig.last.verdict;
 }
 
-static struct slice start(struct guest *g, unsigned number)
+static struct event start_event(unsigned number)
 {
     char id[32];
     int len = snprintf(id, sizeof id, "start-%u", number);
     struct event e = {.kind = EVENT_START, .template = SLICE("one")};
     e.id = slice_copy(&rig.arena, (struct slice){id, (size_t)len});
-    CHECK(send(g, e) == VERDICT_APPLIED);
+    return e;
+}
+
+static struct event failed_event(struct slice instance)
+{
+    struct event e = {.kind = EVENT_FAILED, .instance = instance, .task = SLICE("a")};
+    e.error = SLICE("Cold");
+    return e;
+}
+
+static struct slice start(struct guest *g, unsigned number)
+{
+    CHECK(send(g, start_event(number)) == VERDICT_APPLIED);
     return rig.instance;
 }
 
 static void fail(struct guest *g, struct slice instance)
 {
-    struct event e = {.kind = EVENT_FAILED, .instance = instance, .task = SLICE("a")};
-    e.error = SLICE("Cold");
-    CHECK(send(g, e) == VERDICT_APPLIED);
+    CHECK(send(g, failed_event(instance)) == VERDICT_APPLIED);
+}
+
+static void take_one_of_many(void *context, const struct flow_answer *a)
+{
+    struct slice *instance = context;
+    rig.answers++;
+    CHECK(a->err == ERR_NONE && a->verdict == VERDICT_APPLIED);
+    *instance = slice_copy(&rig.arena, a->instance);
+}
+
+/* Sends what `event` makes for each number, many at one time; `instances` are those they are about,
+ * and what is answered. */
+static void send_many(struct guest *g, unsigned count, struct slice *instances,
+                      struct event (*event)(unsigned number, struct slice instance))
+{
+    enum { AT_ONCE = 500 };
+    for (unsigned first = 0; first < count; first += AT_ONCE) {
+        unsigned before = rig.answers, k = first;
+        for (; k < count && k < first + AT_ONCE; k++) {
+            struct event e = event(k, instances[k]);
+            event_sum(&rig.arena, &e);
+            flow_arrive(g->flow, &e, take_one_of_many, &instances[k]);
+        }
+        for (int tries = 0; tries < 100 && rig.answers < before + k - first; tries++)
+            run(g);
+        CHECK_INT(rig.answers, before + k - first);
+    }
+}
+
+static struct event nth_start(unsigned number, struct slice instance)
+{
+    (void)instance;
+    return start_event(number);
+}
+
+static struct event nth_failed(unsigned number, struct slice instance)
+{
+    (void)number;
+    return failed_event(instance);
+}
+
+static struct event nth_wake(unsigned number, struct slice instance)
+{
+    (void)number;
+    return (struct event){.kind = EVENT_WAKE, .instance = instance};
 }
 
 static enum verdict wake(struct guest *g, struct slice instance)
@@ -355,6 +413,35 @@ TEST(a_tick_that_finds_too_much_sends_the_rest_to_others)
     CHECK_INT(b->sent, TICK_WAKES_MAX);
     CHECK_INT(b->reminded, more);
     CHECK(b->reminded_at_ms <= rig.now_ms);
+    close_rig();
+}
+
+TEST(what_a_tick_does_not_look_at_the_next_one_finds)
+{
+    enum { MORE = 40, COUNT = TICK_ROWS_MAX + MORE };
+    open_rig();
+    struct guest *a = begin(0), *b = begin(1);
+    struct slice *instances = arena_array(&rig.arena, COUNT, sizeof *instances);
+    apply(a);
+    enter(a, FLOW_WRITES);
+    send_many(a, COUNT, instances, nth_start);
+    send_many(a, COUNT, instances, nth_failed);
+    CHECK_INT(a->sent, COUNT);
+    leave(a);
+    rig.now_ms += 5000;
+    b->reminded_of = arena_array(&rig.arena, TICK_ROWS_MAX, sizeof *b->reminded_of);
+    enter(b, FLOW_TICKS);
+    leave(b);
+    CHECK_INT(b->sent, TICK_WAKES_MAX);
+    CHECK_INT(b->reminded, TICK_ROWS_MAX - TICK_WAKES_MAX);
+    enter(a, FLOW_WRITES); /* others of its kind do what it has sent them */
+    send_many(a, b->reminded, b->reminded_of, nth_wake);
+    leave(a);
+    CHECK_INT(a->sent, COUNT + TICK_ROWS_MAX - TICK_WAKES_MAX);
+    enter(b, FLOW_TICKS);
+    leave(b);
+    CHECK_INT(b->sent, TICK_WAKES_MAX + MORE);
+    CHECK_INT(b->reminded, TICK_ROWS_MAX - TICK_WAKES_MAX);
     close_rig();
 }
 

@@ -2,14 +2,15 @@
 """docs/template.schema.json, by which editors complete, explain and check, against the program's own
 parser: the same keys, each explained and with examples, and the same answers."""
 
+import functools
+import http.client
 import json
 import os
 import re
-import subprocess
 
 import yaml
 
-from _server import PROGRAM, check, equal, run
+from _server import PATIENCE_S, Server, check, equal, run
 
 with open("docs/template.schema.json", encoding="utf-8") as file:
     SCHEMA = json.load(file)
@@ -85,11 +86,28 @@ def at(reference):
 # --- what the program says ------------------------------------------------------------------------
 
 
+class Parser:
+    """The program's, asked over one connection."""
+
+    connection = None
+
+    @functools.lru_cache(maxsize=None)
+    def answer(self, text):
+        self.connection.request("POST", "/v1/templates/validate", text.encode(),
+                                {"Content-Type": "application/json"})
+        response = self.connection.getresponse()
+        said = json.loads(response.read())
+        valid = response.status == 200
+        assert valid or said["errors"], said
+        return {"valid": valid, "errors": said.get("errors", [])}
+
+
+parser = Parser()
+
+
 def told(text):
     """The program's own answer about a template: valid or not, and its errors."""
-    done = subprocess.run([PROGRAM, "template", "validate", "-", "--json"], input=text,
-                          capture_output=True, text=True, check=False)
-    return json.loads(done.stdout)
+    return parser.answer(text)
 
 
 def with_key(where, name, value):
@@ -226,5 +244,7 @@ def whole_templates():
                 check(f"the schema takes {folder}/{name}", fits(SCHEMA, yaml.safe_load(source)), name)
 
 
-run(the_same_keys, explained, examples_are_taken, wrong_values, kinds_of_values, cases_of_errors,
-    whole_templates)
+with Server() as server:
+    parser.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
+    run(the_same_keys, explained, examples_are_taken, wrong_values, kinds_of_values,
+        cases_of_errors, whole_templates)

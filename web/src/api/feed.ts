@@ -62,25 +62,28 @@ function take(message: Message): void {
 }
 
 // An EventSource cannot send the key, so that the stream is read as any other answer. Its first
-// bytes tell that it lives.
-async function read(signal: AbortSignal): Promise<void> {
+// bytes tell that it lives. True: the server ended it in order, as AWS Lambda must after each
+// answer; the next one goes on where it ended.
+async function read(signal: AbortSignal): Promise<boolean> {
   const headers: Record<string, string> = { Accept: 'text/event-stream' };
   if (last !== undefined) headers['Last-Event-ID'] = last;
   const path = withQuery('v1/events', { instance: shared?.instance });
   const response = await ask(path, { headers, signal });
-  if (!response.ok || response.body === null) return;
+  if (!response.ok || response.body === null) return false;
+  const isNew = store.link.value !== 'live';
   store.link.value = 'live';
   retryMs = RETRY_MS_MIN;
-  reconnected.forEach((listener) => listener());
+  if (isNew) reconnected.forEach((listener) => listener());
   for await (const message of messages(response.body)) take(message);
+  return true;
 }
 
 async function follow(): Promise<void> {
   const mine = new AbortController();
   source = mine;
-  await read(mine.signal).catch(() => undefined);
+  const isEnded = await read(mine.signal).catch(() => false);
   if (source !== mine) return; // the page was left
-  store.link.value = 'lost';
+  if (!isEnded) store.link.value = 'lost';
   setTimeout(() => source === mine && void follow(), retryMs);
   retryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
 }
