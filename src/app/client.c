@@ -330,7 +330,9 @@ bool client_has_news(struct client_call *call)
 static void explain(struct client *c, const struct client_call *call)
 {
     if (call->result == CURLE_COULDNT_CONNECT && c->is_loopback)
-        (void)snprintf(c->why, sizeof c->why, "cannot reach %s: start it with `swm serve`", c->url);
+        (void)snprintf(c->why, sizeof c->why,
+                       "cannot reach %s: start it with `swm serve`, or name another in SWM_URL",
+                       c->url);
     else if (call->result == CURLE_PEER_FAILED_VERIFICATION)
         (void)snprintf(c->why, sizeof c->why,
                        "%s shows a certificate that nobody known here vouches for: name who does "

@@ -513,7 +513,7 @@ def unreachable():
     where = {"SWM_URL": "http://127.0.0.1:1"}
     done = swm(None, "list", **where)
     equal("no server: exit 3 and what to do", (done.code, done.err),
-          (3, "swm list: cannot reach http://127.0.0.1:1: start it with `swm serve`\n"))
+          (3, "swm list: cannot reach http://127.0.0.1:1: start it with `swm serve`, or name another in SWM_URL\n"))
     for words in (("show", "x"), ("start", "t"), ("events", "x"), ("watch", "x"), ("verify",),
                   ("template", "apply", "hello.yaml"), ("template", "show", "x"), ("task", "list"),
                   ("queue", "list"), ("status",), ("backup", "f"), ("cancel", "x"),
