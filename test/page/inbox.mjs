@@ -122,6 +122,34 @@ await check('a group has its own list, in the address', async () => {
   must(page.url().includes('group=desk'), page.url());
 });
 
+await check('an answer that comes late does not replace what was chosen since', async () => {
+  let letGo;
+  const held = new Promise((resolve) => { letGo = resolve; });
+  const isOfAll = (url) => url.pathname === '/v1/tasks' && !url.searchParams.has('group');
+  const late = [];
+  await page.route(isOfAll, async (route) => {
+    late.push(route);
+    const response = await route.fetch();
+    await held;
+    await route.fulfill({ response }).catch(() => undefined); // nobody may wait for it any more
+  });
+  const ended = [];
+  for (const how of ['requestfinished', 'requestfailed'])
+    page.on(how, (request) => isOfAll(new URL(request.url())) && ended.push(request));
+  await visit(browser, server, '#/inbox');
+  await until('all are asked for', () => late.length > 0);
+  await start('food-order', undefined, { order_id: 'ORDER-2' }); // news for the list of all
+  await page.waitForTimeout(300);
+  await page.evaluate(() => { location.hash = '#/inbox?group=desk'; });
+  await until('only check_photo', async () => await rows().count() === 1);
+  letGo();
+  await until('the late answers came', () => ended.length >= late.length);
+  await page.waitForTimeout(1000); // what was to be asked again soon would have been
+  must(await rows().count() === 1, `${await rows().count()} rows of another list`);
+  must(late.length === ended.length, 'a list that nobody looks at was asked for');
+  await page.unroute(isOfAll);
+});
+
 await check('a phone shows one of the two, its buttons at the bottom', async () => {
   await page.setViewportSize(PHONE);
   await visit(browser, server, '#/inbox');

@@ -26,10 +26,6 @@ function keep(path: string, value: unknown): void {
   if (kept.size > KEPT_MAX && !oldest.done) kept.delete(oldest.value);
 }
 
-export function forgetKept(): void {
-  kept.clear();
-}
-
 function asRefusal(e: unknown): Refusal {
   return e instanceof Refusal ? e : new Refusal(String((e as Error).message ?? e), 0);
 }
@@ -50,13 +46,14 @@ export function useData<T>(path: string | null, isNews?: IsNews, everyMs = NEWS_
     shown.value = { path, ...start<T>(path) };
     let tookMs = 0;
     const rest = () => Math.max(everyMs, Math.min(REST * tookMs, REST_MS_MAX));
-    const load = throttle(rest, async () => {
+    const load = throttle(rest, stop.signal, async () => {
       const began = performance.now();
       try {
         const value = await get<T>(path, stop.signal);
-        tookMs = performance.now() - began;
         keep(path, value);
-        if (!stop.signal.aborted) shown.value = { path, value, error: undefined, isLoading: false };
+        if (stop.signal.aborted) return;
+        tookMs = performance.now() - began;
+        shown.value = { path, value, error: undefined, isLoading: false };
       } catch (e) {
         if (stop.signal.aborted) return;
         shown.value = { path, value: shown.peek().value, error: asRefusal(e), isLoading: false };

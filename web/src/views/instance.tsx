@@ -206,8 +206,12 @@ function useMoment(id: string): number {
   const text = term('at');
   const isTime = /\D/.test(text);
   useEffect(() => {
-    if (isTime) void get<InstanceShown>(withQuery(instancePath(id), { at: text, fields: 'brief' }))
-      .then((shown) => setTerms({ at: shown.revision }, true), () => setTerms({ at: null }, true));
+    if (!isTime) return undefined;
+    const stop = new AbortController();
+    const put = (at: number | null) => stop.signal.aborted || setTerms({ at }, true);
+    const path = withQuery(instancePath(id), { at: text, fields: 'brief' });
+    get<InstanceShown>(path, stop.signal).then((shown) => put(shown.revision), () => put(null));
+    return () => stop.abort();
   }, [text]);
   return isTime ? 0 : Number(text) || 0;
 }

@@ -1,19 +1,16 @@
 // The bar above the list: what is looked for. Everything that is chosen here is in the address.
-import { useEffect } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
 import { templatePath } from '../api/client';
 import { useData } from '../data';
 import { setTerms } from '../route';
 import { closeDialog, openDialog } from '../ui/dialog';
 import { Icon } from '../ui/icon';
+import { Search, useTyped } from '../ui/search';
 import { chipsOf, joinValues, keyTerm, splitValues, SPANS, STATUSES, termsOf, toggleValue, typedKey,
   type Filter, type Name } from './instances-filter';
 
-const TYPED_MS = 250;
-
-/** Goes to the address of another filter; only what a hand did is an entry of the history. */
-const choose = (filter: Filter, replace = false): void =>
-  setTerms({ ...termsOf(filter), all: null }, replace);
+/** Goes to the address of another filter. */
+const choose = (filter: Filter): void => setTerms({ ...termsOf(filter), all: null });
 
 function StatusChoice({ filter }: { filter: Filter }) {
   const chosen = splitValues(filter.status);
@@ -29,22 +26,9 @@ function StatusChoice({ filter }: { filter: Filter }) {
 }
 
 function KeySearch({ filter }: { filter: Filter }) {
-  const text = useSignal(typedKey(filter.key));
-  useEffect(() => {
-    if (keyTerm(text.value) !== (filter.key ?? '')) text.value = typedKey(filter.key);
-  }, [filter.key]);
-  useEffect(() => {
-    if (text.value === typedKey(filter.key)) return undefined;
-    const timer = setTimeout(() => choose({ ...filter, key: keyTerm(text.value) }, true), TYPED_MS);
-    return () => clearTimeout(timer);
-  }, [text.value]);
-  return (
-    <label class="search">
-      <Icon name="search" /><span class="hidden">Key begins with</span>
-      <input type="search" value={text.value} placeholder="Key begins with…" autocomplete="off"
-        spellcheck={false} onInput={(e) => { text.value = e.currentTarget.value; }} />
-    </label>
-  );
+  const text = useTyped({ given: typedKey(filter.key), tidy: (typed) => typedKey(keyTerm(typed)),
+    put: (typed) => setTerms({ key: keyTerm(typed), all: null }, true) });
+  return <Search text={text} label="Key begins with" hint="Key begins with…" />;
 }
 
 type Listed = { templates: { template: string; version: number }[] };

@@ -113,11 +113,11 @@ async function apply(work: Work): Promise<void> {
 function CodeBox({ work, schema }: { work: Work; schema: { current: Schema | null } }) {
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    let isGone = false;
-    const checkSoon = throttle(CHECK_MS, async () => void (await checkNow(work)));
-    const keepSoon = throttle(KEEP_MS, async () => keep(work));
+    const gone = new AbortController();
+    const checkSoon = throttle(CHECK_MS, gone.signal, async () => void (await checkNow(work)));
+    const keepSoon = throttle(KEEP_MS, gone.signal, () => keep(work));
     void import('../editor/editor').then(({ makeEditor }) => {
-      if (isGone || box.current === null) return;
+      if (gone.signal.aborted || box.current === null) return;
       work.editor.current = makeEditor({
         parent: box.current,
         text: work.text.peek(),
@@ -136,7 +136,7 @@ function CodeBox({ work, schema }: { work: Work; schema: { current: Schema | nul
     const leave = (): void => keep(work);
     window.addEventListener('pagehide', leave);
     return () => {
-      isGone = true;
+      gone.abort();
       stopHealing();
       window.removeEventListener('pagehide', leave);
       leave();

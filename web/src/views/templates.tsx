@@ -1,14 +1,13 @@
 // All templates: what each is for, its newest version, who applied it, how its instances are.
 import type { ComponentChildren } from 'preact';
-import { useSignal } from '@preact/signals';
 import type { InstanceStatus } from '../api/types';
 import type { Stats, TemplateHead } from '../api/template';
 import { useData } from '../data';
 import { href, setTerms, term } from '../route';
-import { throttle } from '../throttle';
 import { Cli } from '../ui/cli';
 import { Icon } from '../ui/icon';
 import { Page } from '../ui/page';
+import { Search, useTyped } from '../ui/search';
 import { Empty, Shown } from '../ui/state';
 import { Status } from '../ui/status';
 import { Moment } from '../ui/time';
@@ -152,8 +151,7 @@ const isFound = (head: TemplateHead, words: string): boolean =>
   );
 
 function List({ heads, stats }: { heads: TemplateHead[]; stats: Stats | undefined }) {
-  const words = useSignal(term('q'));
-  const keep = useSignal(throttle(300, async () => setTerms({ q: words.peek() }, true)));
+  const words = useTyped({ given: term('q'), put: (q) => setTerms({ q }, true) });
   if (heads.length === 0) return <First />;
   const found = heads
     .filter((head) => isFound(head, words.value))
@@ -161,19 +159,7 @@ function List({ heads, stats }: { heads: TemplateHead[]; stats: Stats | undefine
   return (
     <>
       <div class="filter-bar">
-        <label class="search">
-          <Icon name="search" />
-          <span class="hidden">Search templates</span>
-          <input
-            type="search"
-            placeholder="Search by name or description"
-            value={words.value}
-            onInput={(event) => {
-              words.value = event.currentTarget.value;
-              keep.value.soon();
-            }}
-          />
-        </label>
+        <Search text={words} label="Search templates" hint="Search by name or description" />
       </div>
       {found.length === 0 ? (
         <Empty title="No template is called that" />
