@@ -176,6 +176,7 @@ await check('failing asks for an error and a reason, and says what happens', asy
   await dialog.getByText('swm task fail').waitFor();
   await dialog.getByText('--error Illegible').waitFor();
   await mustBeAccessible(browser, 'failing a task');
+  await mustFit(browser, 'failing a task');
   await dialog.getByRole('button', { name: 'Fail it' }).click();
   await until('it failed', async () => (await server.api('/v1/instances/R-1')).status === 'FAILED');
   const { events } = await server.api('/v1/audit?limit=1');

@@ -40,6 +40,7 @@ await check('a link is made in the page', async () => {
   await dialog.getByRole('heading', { name: /^Shared until/ }).waitFor();
   [link, frame, picture] = await dialog.locator('.cli code').allTextContents();
   await mustBeAccessible(owner, 'the links');
+  await mustFit(owner, 'the links');
   await shot(owner, 'instance-shared-links');
   await dialog.getByRole('button', { name: 'Copy the link to the page' }).click();
   must(await page.evaluate(() => navigator.clipboard.readText()) === link, 'it is copied');
