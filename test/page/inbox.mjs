@@ -113,8 +113,15 @@ await check('completing gives the output as it was typed, by the name of the rea
 });
 
 await check('a group has its own list, in the address', async () => {
+  let letGo;
+  const held = new Promise((resolve) => { letGo = resolve; });
+  await page.route('**/v1/templates', (route) => held.then(() => route.continue()));
   await page.getByRole('button', { name: 'Others…' }).click();
   await page.getByLabel('Group').fill('desk');
+  letGo(); // what comes while somebody types leaves what is typed
+  await page.getByRole('dialog').getByRole('option', { name: 'review' })
+    .waitFor({ state: 'attached' });
+  await page.unroute('**/v1/templates');
   await page.getByRole('button', { name: 'Show' }).click();
   await until('only check_photo', async () => await rows().count() === 1);
   await page.reload();

@@ -33,6 +33,7 @@ await check('a link is made in the page', async () => {
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.getByRole('button', { name: 'Share…' }).click();
   const dialog = page.locator('dialog.dialog[open]');
+  must(await dialog.getByLabel('It ends after').inputValue() === '7d', 'a week, unless told');
   await dialog.getByLabel('It ends after').selectOption('1d');
   const line = await dialog.locator('.cli code').textContent();
   must(line === `swm share ${id} --expires 1d`, line);

@@ -65,6 +65,7 @@ await check('what the reader does goes by the name that he gives', async () => {
   await page.getByLabel('Your name').fill('Zoë');
   await dialog.getByRole('button', { name: 'Keep the name' }).click();
   await dialog.getByRole('alert').waitFor();
+  must(await page.getByLabel('Your name').inputValue() === 'Zoë', 'what was typed is lost');
   await page.getByLabel('Your name').fill('Ada L.');
   await dialog.getByRole('button', { name: 'Keep the name' }).click();
   await page.locator('.who', { hasText: 'Ada L.' }).waitFor();

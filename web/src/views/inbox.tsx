@@ -44,8 +44,8 @@ function NameForm() {
       <p class="dialog-text">Your inbox has the tasks whose assignee has this name. It stays in this
         browser, and is kept with what you do.</p>
       <label class="field">Your name
-        <input name="name" value={store.name.value} autofocus autocomplete="username"
-          spellcheck={false} maxLength={128} /></label>
+        <input name="name" defaultValue={store.name.value} autofocus
+          autocomplete="username" spellcheck={false} maxLength={128} /></label>
       {error.value && <p class="error" role="alert">{error.value}</p>}
       <div class="buttons">
         <button type="button" onClick={closeDialog}>Leave it</button>
@@ -70,14 +70,16 @@ function ForForm() {
   return (
     <form onSubmit={submit}>
       <h2 id="dialog-title">Whose tasks?</h2>
-      <label class="field">Assignee<input name="assignee" value={term('assignee')}
+      <label class="field">Assignee<input name="assignee" defaultValue={term('assignee')}
         autocomplete="off" spellcheck={false} autofocus placeholder="A person's name" /></label>
-      <label class="field">Group<input name="group" value={term('group')} autocomplete="off"
-        spellcheck={false} placeholder="A group's name" /></label>
+      <label class="field">Group<input name="group" defaultValue={term('group')}
+        autocomplete="off" spellcheck={false} placeholder="A group's name" /></label>
       <label class="field">Template
-        <select name="template" value={term('template')}>
+        <select name="template">
           <option value="">any</option>
-          {templates.map((t) => <option key={t.template}>{t.template}</option>)}
+          {templates.map((t) => (
+            <option key={t.template} selected={t.template === term('template')}>{t.template}</option>
+          ))}
         </select></label>
       <div class="buttons">
         <button type="button" onClick={closeDialog}>Leave it</button>

@@ -227,10 +227,10 @@ export function openShare(i: InstanceShown): void {
       That you made it is recorded.</>,
     body: (
       <label class="field">It ends after
-        <select name="expires" defaultValue="7d">
+        <select name="expires">
           <option value="1h">1 hour</option>
           <option value="1d">1 day</option>
-          <option value="7d">7 days</option>
+          <option value="7d" selected>7 days</option>
           <option value="30d">30 days</option>
           <option value="90d">90 days</option>
         </select></label>
