@@ -9,11 +9,11 @@ type Typed = {
   /** What the address says, as it is typed. */
   given: string;
   put: (text: string) => void;
-  /** What the address will say of a text: signs that it does not keep make no difference. */
+  /** What the address will say of a text: what it does not keep makes no difference. */
   tidy?: (text: string) => string;
 };
 
-/** What is typed, from the first letter on. It follows the address where another hand changed it. */
+/** What is typed, from the first letter on. It follows the address when that is changed. */
 export function useTyped({ given, put, tidy = (text) => text }: Typed): Signal<string> {
   const text = useSignal(given);
   const last = useRef(given);

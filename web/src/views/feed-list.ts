@@ -132,5 +132,6 @@ export function useFeed(name: string, { path, query, isWanted, isLive }: Options
   };
   const halt = () => { state.current.isHalted = true; };
   const now = list.value; // looked at in any case, so that the next one is drawn
-  return { list: shownName.current === name ? now : NOTHING, more, again: () => void load(), show, halt };
+  return { list: shownName.current === name ? now : NOTHING, more, again: () => void load(), show,
+    halt };
 }

@@ -78,7 +78,8 @@ function ForForm() {
         <select name="template">
           <option value="">any</option>
           {templates.map((t) => (
-            <option key={t.template} selected={t.template === term('template')}>{t.template}</option>
+            <option key={t.template} selected={t.template === term('template')}>
+              {t.template}</option>
           ))}
         </select></label>
       <div class="buttons">

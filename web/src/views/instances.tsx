@@ -2,6 +2,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { useSignal, type Signal } from '@preact/signals';
 import { withQuery, type Query } from '../api/client';
+import { whyNot } from '../api/me';
 import type { InstanceStatus } from '../api/types';
 import { useData } from '../data';
 import { changesStatus } from '../news';
@@ -216,6 +217,7 @@ type DeedsProps = { picked: Signal<Picked>; list: List; filter: Filter; query: Q
 
 function Deeds({ picked, list, filter, query, counted }: DeedsProps) {
   const { ids, all } = picked.value;
+  const why = whyNot('operator');
   if (ids.size === 0 && !all) return null;
   const rows = all ? [] : list.rows.filter((r) => ids.has(r.instance));
   const has = (status: InstanceStatus) => (all ? (counted?.by_status[status] ?? 0) > 0
@@ -232,8 +234,9 @@ function Deeds({ picked, list, filter, query, counted }: DeedsProps) {
         onClick={() => { picked.value = { ids, all: true }; }}>
         Select all {counted ? `${counted.count.toLocaleString()}${counted.more ? '+' : ''} ` : ''}
         that match</button>}
+      {why && <span class="quiet">{why}</span>}
       <span class="deeds-buttons">
-        {DEEDS.map(({ deed, words, icon }) => (
+        {why === null && DEEDS.map(({ deed, words, icon }) => (
           <button key={deed} type="button" disabled={!SUITS[deed].some(has)}
             onClick={() => openBulk({ deed, chosen, filter })}>
             <Icon name={icon} />{words}</button>

@@ -3,6 +3,7 @@ import { Cli } from '../ui/cli';
 import { Card } from '../ui/page';
 import { useData } from '../data';
 import { href } from '../route';
+import { may } from '../store';
 
 type Listed = { templates: { template: string }[] };
 
@@ -15,7 +16,8 @@ export function First() {
         <li>
           <h3>{name ? 'There is a template' : 'Apply a template'}</h3>
           <p class="quiet">It says which tasks run, in which order, and where each is done.</p>
-          <a href={href(['templates'])}>{name ? 'To the templates' : 'Write one here'}</a>
+          <a href={href(['templates'])}>
+            {name || !may('author') ? 'To the templates' : 'Write one here'}</a>
           {!name && <Cli line="swm template apply my-workflow.yaml" />}
         </li>
         <li>

@@ -4,6 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { type Signal, useSignal } from '@preact/signals';
 import { get, templatePath } from '../api/client';
 import { onReconnect } from '../api/feed';
+import { whyNot } from '../api/me';
 import type { Layout } from '../api/instance';
 import type { Template } from '../api/template';
 import { useData } from '../data';
@@ -86,6 +87,8 @@ function startOver(work: Work, text: string, version: number): void {
 }
 
 async function apply(work: Work): Promise<void> {
+  const why = whyNot('author');
+  if (why !== null) return say(why, true);
   const checked = await checkNow(work);
   if (checked === null) {
     if (work.trouble.value !== '') say(work.trouble.value, true);
@@ -339,11 +342,17 @@ function Bench({ name, template }: { name: string; template: Template | null }) 
       actions={
         <>
           <Beginnings work={mine} />
-          <button type="button" class="primary" onClick={() => void apply(mine)}>
+          <button
+            type="button"
+            class="primary"
+            disabled={whyNot('author') !== null}
+            title={whyNot('author') ?? undefined}
+            onClick={() => void apply(mine)}>
             Apply…
           </button>
         </>
       }>
+      {whyNot('author') && <p class="callout">{whyNot('author')}</p>}
       <NewerVersion work={mine} newest={newest.value} />
       <div class="e-bench">
         <section class="card card-plain e-text" aria-label="Text">

@@ -2,6 +2,7 @@
 import { useRef } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
 import { instancePath, postText, Refusal, templatePath } from '../api/client';
+import { whyNot } from '../api/me';
 import type { Started, Template } from '../api/template';
 import { useData } from '../data';
 import { orderOf } from '../editor/outline';
@@ -122,6 +123,7 @@ function StartForm({ template, again }: { template: Template; again: Earlier | n
   const isBusy = useSignal(false);
   const eventId = useRef(crypto.randomUUID());
   const { value: input, faults } = filledIn(form);
+  const why = whyNot('operator');
   const submit = async (event: Event) => {
     event.preventDefault();
     form.isChecked.value = true;
@@ -171,11 +173,12 @@ function StartForm({ template, again }: { template: Template; again: Earlier | n
             {error.value}
           </p>
         )}
+        {why && <p class="callout">{why}</p>}
         <div class="buttons">
           <a class="button" href={href(['templates', name])}>
             Leave it
           </a>
-          <button type="submit" class="primary" disabled={isBusy.value}>
+          <button type="submit" class="primary" disabled={isBusy.value || why !== null}>
             <Icon name="play" />
             Start version {template.version}
           </button>

@@ -5,6 +5,7 @@ import type { Stats, Template } from '../api/template';
 import type { Layout } from '../api/instance';
 import { useData } from '../data';
 import { href, setTerms, term } from '../route';
+import { may } from '../store';
 import type { ViewProps } from '../views';
 import { Graph } from '../ui/graph';
 import { Icon } from '../ui/icon';
@@ -185,16 +186,20 @@ function Actions({ name, version }: { name: string; version: number | undefined 
         <Icon name="instances" />
         Instances
       </a>
-      <a
-        class="button"
-        href={href(['templates', name, 'edit'], { version: term('version') && version })}>
-        <Icon name="edit" />
-        Edit
-      </a>
-      <a class="button primary" href={href(['templates', name, 'start'])}>
-        <Icon name="play" />
-        Start
-      </a>
+      {may('author') && (
+        <a
+          class="button"
+          href={href(['templates', name, 'edit'], { version: term('version') && version })}>
+          <Icon name="edit" />
+          Edit
+        </a>
+      )}
+      {may('operator') && (
+        <a class="button primary" href={href(['templates', name, 'start'])}>
+          <Icon name="play" />
+          Start
+        </a>
+      )}
     </>
   );
 }

@@ -1,9 +1,11 @@
 // All templates: what each is for, its newest version, who applied it, how its instances are.
 import type { ComponentChildren } from 'preact';
+import { whyNot } from '../api/me';
 import type { InstanceStatus } from '../api/types';
 import type { Stats, TemplateHead } from '../api/template';
 import { useData } from '../data';
 import { href, setTerms, term } from '../route';
+import { may } from '../store';
 import { Cli } from '../ui/cli';
 import { Icon } from '../ui/icon';
 import { Page } from '../ui/page';
@@ -118,10 +120,12 @@ function Row({ head, stats }: { head: TemplateHead; stats: Stats | undefined }) 
         />
       </Cell>
       <td class="t-actions">
-        <a class="button" href={href(['templates', name, 'start'])} aria-label={`Start ${name}`}>
-          <Icon name="play" />
-          Start
-        </a>
+        {may('operator') && (
+          <a class="button" href={href(['templates', name, 'start'])} aria-label={`Start ${name}`}>
+            <Icon name="play" />
+            Start
+          </a>
+        )}
       </td>
     </tr>
   );
@@ -131,15 +135,20 @@ function First() {
   return (
     <Empty
       title="No templates yet"
-      text="A template says which stages and tasks a workflow has. Write one here, or apply a file."
+      text={
+        whyNot('author') ??
+        'A template says which stages and tasks a workflow has. Write one here, or apply a file.'
+      }
       action={
-        <div class="t-first">
-          <a class="button primary" href={NEW_TEMPLATE}>
-            <Icon name="plus" />
-            Write a template
-          </a>
-          <Cli line="swm template apply food-order.yaml" />
-        </div>
+        may('author') && (
+          <div class="t-first">
+            <a class="button primary" href={NEW_TEMPLATE}>
+              <Icon name="plus" />
+              Write a template
+            </a>
+            <Cli line="swm template apply food-order.yaml" />
+          </div>
+        )
       }
     />
   );
@@ -197,10 +206,12 @@ export default function View() {
     <Page
       title="Templates"
       actions={
-        <a class="button primary" href={NEW_TEMPLATE}>
-          <Icon name="plus" />
-          New template
-        </a>
+        may('author') && (
+          <a class="button primary" href={NEW_TEMPLATE}>
+            <Icon name="plus" />
+            New template
+          </a>
+        )
       }>
       <Shown data={list}>
         {({ templates }) => <List heads={templates} stats={stats.value} />}
