@@ -4,7 +4,6 @@ import { useSignal } from '@preact/signals';
 import { setActor } from '../api/actor';
 import type { Query } from '../api/client';
 import type { PersonsTask } from '../api/types';
-import { useData } from '../data';
 import { href, setTerms, term } from '../route';
 import { store } from '../store';
 import { closeDialog, openDialog } from '../ui/dialog';
@@ -15,10 +14,9 @@ import { Moment } from '../ui/time';
 import { VirtualRows } from '../ui/virtual';
 import { nameOf, useInbox, type TaskList } from './inbox-list';
 import { OpenTask } from './inbox-task';
+import { useTemplateNames } from './template-names';
 
 const ROW_HEIGHT = 78;
-
-type Listed = { templates: { template: string }[] };
 
 function queryNow(): Query {
   return { assignee: term('mine') ? store.name.value : term('assignee'), group: term('group'),
@@ -66,7 +64,7 @@ function ForForm() {
       template: read('template'), open: null });
     closeDialog();
   };
-  const templates = useData<Listed>('v1/templates').value?.templates ?? [];
+  const templates = useTemplateNames();
   return (
     <form onSubmit={submit}>
       <h2 id="dialog-title">Whose tasks?</h2>
@@ -77,9 +75,8 @@ function ForForm() {
       <label class="field">Template
         <select name="template">
           <option value="">any</option>
-          {templates.map((t) => (
-            <option key={t.template} selected={t.template === term('template')}>
-              {t.template}</option>
+          {templates.map((name) => (
+            <option key={name} selected={name === term('template')}>{name}</option>
           ))}
         </select></label>
       <div class="buttons">

@@ -1,6 +1,6 @@
 // What can be done to an instance: each says what will happen, takes the reason, and shows the
 // command that does the same.
-import { get, instancePath, post, templatePath } from '../api/client';
+import { get, instancePath, post, versionPath } from '../api/client';
 import type { InstanceShown, Share, TaskShown } from '../api/instance';
 import { parse } from '../api/json';
 import { Cli, command, Copy } from '../ui/cli';
@@ -257,8 +257,7 @@ const RECORDS_PAGE = 64;
 async function templatesOf(name: string, versions: number): Promise<object[]> {
   const lines: object[] = [];
   for (let version = 1; version <= versions; version++) {
-    const t = await get<{ digest: string; source: string }>(
-      `${templatePath(name)}/versions/${version}`);
+    const t = await get<{ digest: string; source: string }>(versionPath(name, version));
     lines.push({ template: name, version, digest: t.digest, source: t.source });
   }
   return lines;

@@ -13,7 +13,7 @@ const NEWS_MS = 400;
 const REST = 10; // after an answer nothing is asked for news for so many times as long as it took
 const TIMELINE_MS = 1500; // a page of records is more to work out
 const TIMELINE_RECORDS = 500;
-export const EVENTS_PAGE = 200;
+const EVENTS_PAGE = 200;
 
 export type Answer<T> = { value: T | undefined; error: Refusal | undefined; path: string };
 

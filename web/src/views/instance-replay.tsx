@@ -22,7 +22,7 @@ export function beginPreview(preview: Preview, target: Target): void {
   preview.target.value = target;
 }
 
-export const endPreview = ({ target, marked }: Preview): void => {
+const endPreview = ({ target, marked }: Preview): void => {
   target.value = null;
   marked.value = null;
 };

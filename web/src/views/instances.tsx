@@ -9,6 +9,7 @@ import { changesStatus } from '../news';
 import { href, setTerms, term } from '../route';
 import { store } from '../store';
 import { Icon } from '../ui/icon';
+import { useNarrow } from '../ui/narrow';
 import { Page } from '../ui/page';
 import { Empty, Failure, Loading } from '../ui/state';
 import { Status } from '../ui/status';
@@ -25,24 +26,12 @@ const COUNT_MS = 4000;
 const ROW_HEIGHT = 46;
 const CARD_HEIGHT = 82;
 const NEWS_SHOWN_MS = 2500;
-const NARROW = '(max-width: 760px)';
 
 type Counted = { count: number; more: boolean; by_status: Partial<Record<InstanceStatus, number>> };
 /** `all`: whatever matches, also what is not loaded. */
 type Picked = { ids: ReadonlySet<string>; all: boolean };
 
 const NOTHING: Picked = { ids: new Set(), all: false };
-
-function useNarrow(): boolean {
-  const media = useRef(matchMedia(NARROW));
-  const is = useSignal(media.current.matches);
-  useEffect(() => {
-    const look = () => { is.value = media.current.matches; };
-    media.current.addEventListener('change', look);
-    return () => media.current.removeEventListener('change', look);
-  }, []);
-  return is.value;
-}
 
 export default function View() {
   const filter = readFilter(store.route.value.query);

@@ -1,15 +1,13 @@
 // The overview before the first instance: what to do to see one.
 import { Cli } from '../ui/cli';
 import { Card } from '../ui/page';
-import { useData } from '../data';
 import { href } from '../route';
 import { may } from '../store';
+import { useTemplateNames } from './template-names';
 
-type Listed = { templates: { template: string }[] };
 
 export function First() {
-  const { value } = useData<Listed>('v1/templates', (r) => r.event === 'TemplateApplied');
-  const name = value?.templates[0]?.template;
+  const [name] = useTemplateNames();
   return (
     <Card title="Nothing has run here yet">
       <ol class="first">

@@ -2,7 +2,7 @@
 // applied before what it changes has been shown.
 import { useEffect, useRef } from 'preact/hooks';
 import { type Signal, useSignal } from '@preact/signals';
-import { get, templatePath } from '../api/client';
+import { get, templatePath, versionPath } from '../api/client';
 import { onReconnect } from '../api/feed';
 import { whyNot } from '../api/me';
 import type { Layout } from '../api/instance';
@@ -374,7 +374,7 @@ function Existing({ name }: { name: string }) {
   const path =
     version === ''
       ? templatePath(name)
-      : `${templatePath(name)}/versions/${encodeURIComponent(version)}`;
+      : versionPath(name, version);
   const found = useSignal<Template | null>(null);
   const failure = useSignal<Error | null>(null);
   const load = (): void => {

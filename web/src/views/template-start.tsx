@@ -6,6 +6,7 @@ import { whyNot } from '../api/me';
 import type { Started, Template } from '../api/template';
 import { useData } from '../data';
 import { orderOf } from '../editor/outline';
+import { isApplied } from '../news';
 import { go, href, term } from '../route';
 import type { ViewProps } from '../views';
 import { Cli, command } from '../ui/cli';
@@ -194,7 +195,7 @@ export default function View({ params }: ViewProps) {
   const again = term('again');
   const template = useData<Template>(
     templatePath(name),
-    (record) => record.event === 'TemplateApplied',
+    isApplied,
   );
   const before = useData<Earlier>(again === '' ? null : instancePath(again));
   return (

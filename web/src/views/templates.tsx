@@ -4,6 +4,7 @@ import { whyNot } from '../api/me';
 import type { InstanceStatus } from '../api/types';
 import type { Stats, TemplateHead } from '../api/template';
 import { useData } from '../data';
+import { isApplied, isOfStats, STATS_MS } from '../news';
 import { href, setTerms, term } from '../route';
 import { may } from '../store';
 import { Cli } from '../ui/cli';
@@ -14,7 +15,6 @@ import { Empty, Shown } from '../ui/state';
 import { Status } from '../ui/status';
 import { Moment } from '../ui/time';
 
-const isApplied = (record: { event: string }): boolean => record.event === 'TemplateApplied';
 const ENDS: InstanceStatus[] = [
   'RUNNING',
   'PAUSED',
@@ -26,7 +26,7 @@ const ENDS: InstanceStatus[] = [
   'COMPENSATED',
 ];
 
-export const NEW_TEMPLATE = href(['templates', '+', 'edit']);
+const NEW_TEMPLATE = href(['templates', '+', 'edit']);
 
 type Tally = { status: InstanceStatus; count: number };
 
@@ -201,7 +201,7 @@ function List({ heads, stats }: { heads: TemplateHead[]; stats: Stats | undefine
 
 export default function View() {
   const list = useData<{ templates: TemplateHead[] }>('v1/templates', isApplied);
-  const stats = useData<Stats>('v1/stats', () => true);
+  const stats = useData<Stats>('v1/stats', isOfStats, STATS_MS);
   return (
     <Page
       title="Templates"
