@@ -185,6 +185,24 @@ export async function visit({ page }, server, hash) {
   await page.locator('.link-live').waitFor({ state: 'attached' });
 }
 
+const WHILE_AWAY = new RegExp('^Failed to load resource: (net::ERR_(CONNECTION|INCOMPLETE|EMPTY)'
+  + '|the server responded with a status of 503)');
+
+/**
+ * Crashes the server and starts it again; `meanwhile` runs while it is away. What Chromium itself
+ * says of requests is no complaint from the crash until the page is live again: no connection, or
+ * 503, which a server answers while it begins.
+ */
+export async function restart({ page, complaints }, server, meanwhile = async () => undefined) {
+  const before = complaints.length;
+  await server.crash();
+  await page.locator('.link-lost').waitFor({ state: 'attached' });
+  await meanwhile();
+  await server.start();
+  await page.locator('.link-live').waitFor({ state: 'attached' });
+  complaints.push(...complaints.splice(before).filter((c) => !WHILE_AWAY.test(c)));
+}
+
 /** Nothing that the accessibility checker finds, in light and dark. */
 export async function mustBeAccessible({ page }, where) {
   for (const colorScheme of ['light', 'dark']) {
@@ -196,15 +214,30 @@ export async function mustBeAccessible({ page }, where) {
   await page.emulateMedia({ colorScheme: 'light' });
 }
 
-/** Nothing is wider than a narrow window. */
+// These move sideways, or show an end of their own.
+const SIDEWAYS = 'pre, code, .tabs, .statuses, .cm-scroller, .graph-box, .hidden, textarea, input';
+
+/** Each box of the page that has something wider than itself: it is cut off or must be moved. */
+function findWide(sideways) {
+  return [document.documentElement, ...document.querySelectorAll('body *')].flatMap((e) => {
+    const { overflowX, textOverflow, display } = getComputedStyle(e);
+    const over = e.scrollWidth - e.clientWidth;
+    const isFree = e !== document.documentElement
+      && (overflowX === 'visible' || textOverflow === 'ellipsis' || display === 'inline');
+    if (isFree || over <= 0 || e.clientWidth <= 1 || e.closest(sideways)) return [];
+    const name = [e.localName, ...e.classList].join('.');
+    return [`${name} by ${over} px`];
+  });
+}
+
+/** In a narrow window nothing is wider than its place, in the page, its main part or a dialog. */
 export async function mustFit({ page }, where) {
   const before = page.viewportSize();
   await page.setViewportSize({ width: 360, height: 740 });
-  const over = await page.evaluate(() => Math.max(
-    ...[document.documentElement, ...document.querySelectorAll('#main, dialog[open]')]
-      .map((e) => e.scrollWidth - e.clientWidth)));
+  await page.evaluate(() => new Promise(requestAnimationFrame));
+  const wide = await page.evaluate(findWide, SIDEWAYS);
   await page.setViewportSize(before);
-  must(over <= 0, `${where}: ${over} px wider than a window of 360`);
+  must(wide.length === 0, `${where}: too wide at 360 px: ${wide.join(', ')}`);
 }
 
 /** Leaves pictures of what is shown, wide and narrow, where SWM_SHOTS says. */

@@ -69,6 +69,7 @@ await check('? shows them, and in a field or a dialog a letter is a letter', asy
   await dialog.getByText('Search in this view').waitFor();
   await shot(browser, 'shortcuts');
   await mustBeAccessible(browser, 'shortcuts');
+  await mustFit(browser, 'shortcuts');
   await page.keyboard.press('g');
   await page.keyboard.press('t');
   await page.keyboard.press('Escape');

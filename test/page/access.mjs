@@ -1,7 +1,8 @@
 // With keys: what there is without one, what a role may do and under which name; and that no other
 // origin can do any of it, with keys and without. keys.mjs makes and revokes keys.
 import { createServer } from 'node:http';
-import { apply, check, finish, must, openBrowser, startServer, until, visit } from './_page.mjs';
+import { apply, check, finish, must, mustBeAccessible, mustFit, openBrowser, startServer, until,
+  visit } from './_page.mjs';
 
 const ADMIN = 'an-admin-key-for-tests';
 const ORDERS = `
@@ -57,6 +58,48 @@ await check('a viewer is told what needs another role, and cannot do it', async 
   await page.getByText('This needs the role operator; your key has viewer.').waitFor();
   must(await page.getByRole('button', { name: 'Done', exact: true }).isDisabled(),
     'Done can be pressed');
+});
+
+const button = (name) => page.locator('#main').getByRole('button', { name });
+const link = (name) => page.locator('#main').getByRole('link', { name });
+const WHY = (role) => `This needs the role ${role}; your key has viewer.`;
+
+await check('a viewer is offered nothing on an instance but to take it along', async () => {
+  const { instance } = await server.api('/v1/instances/ORDER-1');
+  await visit(browser, server, `#/instances/${instance}?task=cook`);
+  await button('Export…').waitFor();
+  await page.getByRole('heading', { name: 'Attempts' }).waitFor();
+  for (const name of [/Pause/, /Cancel/, /Share/, /Replay/, /Complete/, /^Fail/])
+    must(await button(name).count() === 0, `${name} is offered`);
+  must(await link(/Start again/).count() === 0, 'to start again is offered');
+  await mustFit(browser, 'an instance for a viewer');
+});
+
+await check('a viewer who selects instances is told what acting on them needs', async () => {
+  await visit(browser, server, '#/instances');
+  await page.getByRole('checkbox', { name: 'Select ORDER-1' }).check();
+  await page.getByText(WHY('operator')).waitFor();
+  const names = await page.getByRole('region', { name: 'Act on what is selected' })
+    .getByRole('button').evaluateAll((all) => all.map((b) => b.ariaLabel ?? b.textContent));
+  must(names.join() === 'Select nothing', `${names} are offered`);
+  await mustBeAccessible(browser, 'a selection of a viewer');
+  await mustFit(browser, 'a selection of a viewer');
+});
+
+await check('a viewer reads templates, and neither starts, writes nor applies one', async () => {
+  for (const [address, known] of [['#/templates', 'orders'], ['#/templates/orders', 'Instances']]) {
+    await visit(browser, server, address);
+    await link(known).first().waitFor();
+    for (const name of [/^Start/, 'New template', 'Edit'])
+      must(await link(name).count() === 0, `${name} is offered at ${address}`);
+  }
+  await visit(browser, server, '#/templates/orders/start');
+  await page.getByText(WHY('operator')).waitFor();
+  must(await button(/^Start version/).isDisabled(), 'Start can be pressed');
+  await visit(browser, server, '#/templates/orders/edit');
+  await page.getByText(WHY('author')).waitFor();
+  must(await button('Apply…').isDisabled(), 'Apply can be pressed');
+  await mustFit(browser, 'the editor for a viewer');
 });
 
 await check('an operator answers, as the key and the person', async () => {

@@ -50,6 +50,7 @@ await check('an event is told in words, with its record, and leads to the instan
   await dialog.getByText('tasks.cook.status', { exact: true }).waitFor();
   await shot(browser, 'event');
   await mustBeAccessible(browser, 'one event');
+  await mustFit(browser, 'one event');
   await dialog.getByRole('link', { name: 'Go to the instance at this event' }).click();
   await until('the instance at the event', () => /#\/instances\/\w+\?at=\d+/.test(page.url()));
   await page.goBack();
@@ -71,6 +72,7 @@ await check('filters are in the address, and hold for what comes', async () => {
   const dialog = page.getByRole('dialog');
   await dialog.getByRole('textbox', { name: 'Key' }).fill('ORDER-3');
   await mustBeAccessible(browser, 'the filters');
+  await mustFit(browser, 'the filters');
   await dialog.getByRole('button', { name: 'Show' }).click();
   await page.getByText('No such events').waitFor();
   await page.getByRole('button', { name: 'Show all' }).click();

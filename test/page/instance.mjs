@@ -134,6 +134,7 @@ await check('what a replay would run is shown in the graph before it runs', asyn
   await page.locator('.preview', { hasText: '2 tasks' }).waitFor();
   await box('pack').and(page.locator('.is-marked')).waitFor();
   await mustBeAccessible(browser, 'a replay to come');
+  await mustFit(browser, 'a replay to come');
   await shot(browser, 'instance-replay');
   await page.locator('.preview').getByText('only this task').click();
   await page.locator('.preview', { hasText: '1 task' }).waitFor();
@@ -149,6 +150,7 @@ await check('what a replay would run is shown in the graph before it runs', asyn
   must(line === `swm replay ${id} --task cook --input '{"dish": "stew"}' `
     + '--reason \'too cold\'', line);
   await mustBeAccessible(browser, 'a dialog');
+  await mustFit(browser, 'a dialog');
   await confirm('too cold', 'Replay');
   await box('cook').getByText('gen 2').waitFor();
   const event = await lastEvent(id);

@@ -33,6 +33,7 @@ await check('a link is made in the page', async () => {
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.getByRole('button', { name: 'Share…' }).click();
   const dialog = page.locator('dialog.dialog[open]');
+  must(await dialog.getByLabel('It ends after').inputValue() === '7d', 'a week, unless told');
   await dialog.getByLabel('It ends after').selectOption('1d');
   const line = await dialog.locator('.cli code').textContent();
   must(line === `swm share ${id} --expires 1d`, line);
@@ -40,6 +41,7 @@ await check('a link is made in the page', async () => {
   await dialog.getByRole('heading', { name: /^Shared until/ }).waitFor();
   [link, frame, picture] = await dialog.locator('.cli code').allTextContents();
   await mustBeAccessible(owner, 'the links');
+  await mustFit(owner, 'the links');
   await shot(owner, 'instance-shared-links');
   await dialog.getByRole('button', { name: 'Copy the link to the page' }).click();
   must(await page.evaluate(() => navigator.clipboard.readText()) === link, 'it is copied');

@@ -125,6 +125,7 @@ await check('the others are in a dialog, and each can be taken away', async () =
   await dialog.getByLabel('Version').selectOption('1');
   await dialog.getByLabel('Started').selectOption('1h');
   await mustBeAccessible(browser, 'the filters');
+  await mustFit(browser, 'the filters');
   await shot(browser, 'instances-filter');
   await dialog.getByRole('button', { name: 'Show' }).click();
   await until('it is asked', () => /template=orders&.*started=1h/.test(page.url()));
@@ -201,6 +202,7 @@ await check('some are chosen, one by one and in a range', async () => {
   must(await deed('Pause').isDisabled() && await deed('Resume').isDisabled(), 'what does not suit');
   await shot(browser, 'instances-selected');
   await mustBeAccessible(browser, 'a selection');
+  await mustFit(browser, 'a selection');
 });
 
 await check('what failed is replayed, with a word before and after', async () => {
@@ -226,6 +228,7 @@ await check('all that match are acted upon, also what is not loaded', async () =
   await dialog.getByText('swm list --status RUNNING,FAILED').waitFor();
   await shot(browser, 'instances-confirm');
   await mustBeAccessible(browser, 'the confirmation');
+  await mustFit(browser, 'the confirmation');
   await page.keyboard.press('Escape');
   const { sum } = await act('Pause', 'the oven is down');
   must(/438 paused/.test(sum) && /13 passed over/.test(sum), sum);
@@ -254,6 +257,7 @@ await check('what is refused is told with its reason, and a link to it', async (
   await page.unroute('**/v1/events');
   await shot(browser, 'instances-refused');
   await mustBeAccessible(browser, 'the result');
+  await mustFit(browser, 'the result');
   await dialog.getByRole('link', { name: /A-000/ }).click();
   await until('it leads there', () => /instances\/[a-z0-9]{20}/.test(page.url()));
 });

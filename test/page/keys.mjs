@@ -32,6 +32,7 @@ await check('a server without keys says what the first one does', async () => {
   await page.locator('.who', { hasText: 'no keys needed' }).waitFor();
   await shot(browser, 'keys-none');
   await mustBeAccessible(browser, 'no keys');
+  await mustFit(browser, 'no keys');
   await page.getByRole('button', { name: 'Make the first key…' }).click();
   must(await dialog.getByRole('radio').count() === 1, 'it is an administrator\'s');
   await page.getByLabel('Name').fill('ada');
@@ -60,9 +61,11 @@ await check('what the reader does goes by the name that he gives', async () => {
   await dialog.getByText('with the role').waitFor();
   await shot(browser, 'you');
   await mustBeAccessible(browser, 'you');
+  await mustFit(browser, 'you');
   await page.getByLabel('Your name').fill('Zoë');
   await dialog.getByRole('button', { name: 'Keep the name' }).click();
   await dialog.getByRole('alert').waitFor();
+  must(await page.getByLabel('Your name').inputValue() === 'Zoë', 'what was typed is lost');
   await page.getByLabel('Your name').fill('Ada L.');
   await dialog.getByRole('button', { name: 'Keep the name' }).click();
   await page.locator('.who', { hasText: 'Ada L.' }).waitFor();
@@ -80,6 +83,7 @@ await check('a key is made for a role and a time, and listed with who made it', 
   await dialog.getByText('swm key create --role worker --name kitchen --expires 30d').waitFor();
   await shot(browser, 'keys-new');
   await mustBeAccessible(browser, 'a new key');
+  await mustFit(browser, 'a new key');
   await dialog.getByRole('button', { name: 'Make it' }).click();
   const key = await until('the text', secret);
   must((await asked(key, 'GET', '/v1')).role === 'worker', 'it has the role');
@@ -153,6 +157,7 @@ await check('a viewer is not offered what he may not do, and is told why', async
   await page.getByText('Not with your key').waitFor();
   must(await page.getByRole('button', { name: 'Purge…' }).isDisabled(), 'nor purging');
   await mustBeAccessible(browser, 'a viewer\'s queue');
+  await mustFit(browser, 'a viewer\'s queue');
   forgive();
 });
 

@@ -101,6 +101,7 @@ await check('purging says what it does, and leaves tasks alone', async () => {
   await dialog.getByText('swm queue purge cook_queue').waitFor();
   await dialog.getByText('Messages of tasks stay').waitFor();
   await mustBeAccessible(browser, 'purge');
+  await mustFit(browser, 'purge');
   await shot(browser, 'queue-purge');
   await dialog.getByRole('button', { name: 'Leave it' }).click();
   must((await server.api('/v1/queues/cook_queue')).delayed === 1, 'left, it is as before');

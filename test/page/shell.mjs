@@ -1,6 +1,6 @@
 // The frame of the page: navigation, addresses, a lost connection, colours, what it asks for.
-import { check, finish, must, mustBeAccessible, mustFit, openBrowser, shot, startServer, until,
-  visit } from './_page.mjs';
+import { check, finish, must, mustBeAccessible, mustFit, openBrowser, restart, shot, startServer,
+  until, visit } from './_page.mjs';
 
 const server = await startServer();
 const browser = await openBrowser(server);
@@ -22,6 +22,7 @@ await check('each view has an address that a reload keeps, and back goes back', 
     must(new URL(page.url()).hash === hash, `${name} lost its address`);
     await until(`${name} is chosen`, async () => (await page
       .locator('.side .nav-link[aria-current=page] span').allTextContents()).includes(name));
+    await mustFit(browser, name);
   }
   const before = page.url();
   await page.goBack();
@@ -35,13 +36,8 @@ await check('an address that is none says so', async () => {
 
 await check('a lost connection is said, and heals', async () => {
   await visit(browser, server, '');
-  await server.crash();
-  await page.locator('.link-lost').waitFor({ state: 'attached' });
-  await page.getByRole('alert').filter({ hasText: 'connection' }).waitFor();
-  await server.start();
-  await page.locator('.link-live').waitFor({ state: 'attached' });
-  complaints.splice(0, complaints.length,
-    ...complaints.filter((c) => !/ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY/.test(c)));
+  await restart(browser, server, () =>
+    page.getByRole('alert').filter({ hasText: 'connection' }).waitFor());
 });
 
 await check('colours follow the reader', async () => {

@@ -64,6 +64,7 @@ await check('what is missing is said at its field, and nothing is sent', async (
   await page.getByText('It must have at least 2 characters.').waitFor();
   await shot(browser, 'template-start-faults');
   await mustBeAccessible(browser, 'a form with faults');
+  await mustFit(browser, 'a form with faults');
   must((await server.api('/v1/instances')).instances.length === 0, 'nothing has started');
 });
 
@@ -176,10 +177,11 @@ await check('a template that takes anything asks for JSON and a key', async () =
   await apply(server, 'name: anything\nstages: [{name: s, tasks: [{name: t, queue: q}]}]\n');
   await visit(browser, server, '#/templates/anything/start');
   await page.getByLabel('Value').fill('[1.50]');
-  await page.getByLabel('Key').fill('K 1');
+  await page.locator('#main').getByLabel('Key').fill('K 1');
   await page.getByText("swm start anything --key 'K 1' --input '[1.50]'").waitFor();
   await shot(browser, 'template-start-json');
   await mustBeAccessible(browser, 'a form of JSON');
+  await mustFit(browser, 'a form of JSON');
   await page.getByRole('button', { name: 'Start version 1' }).click();
   const instance = await started();
   must((await server.api(`/v1/instances/${instance}`)).key === 'K 1', 'the key');

@@ -29,6 +29,7 @@ await check('without templates the list says how to make one', async () => {
   await page.getByText('swm template apply food-order.yaml').waitFor();
   await shot(browser, 'templates-empty');
   await mustBeAccessible(browser, 'an empty list');
+  await mustFit(browser, 'an empty list');
   await page.getByRole('link', { name: 'Write a template' }).click();
   await page.getByRole('heading', { name: 'New template' }).waitFor();
 });
@@ -102,6 +103,7 @@ await check('a template shows its graph, and a task what it is', async () => {
   must(hash() === '#/templates/order?task=cook', hash());
   await shot(browser, 'template');
   await mustBeAccessible(browser, 'a template');
+  await mustFit(browser, 'a template');
   await page.reload();
   await page.locator('.t-task').getByRole('button', { name: 'Close' }).click();
   await page.locator('.t-task').waitFor({ state: 'detached' });
@@ -116,6 +118,7 @@ await check('an older version has its own address, graph and source', async () =
   await page.getByRole('textbox', { name: 'Source' }).getByText('max_attempts: 5').waitFor();
   await shot(browser, 'template-source');
   await mustBeAccessible(browser, 'the source');
+  await mustFit(browser, 'the source');
 });
 
 await check('versions tell who applied them, when, what for, and their instances', async () => {
@@ -172,6 +175,7 @@ await check('and as the server tells what has changed', async () => {
   await page.getByText('swm template diff order@1 order@2').waitFor();
   await shot(browser, 'template-diff-changes');
   await mustBeAccessible(browser, 'changes');
+  await mustFit(browser, 'changes');
   await page.getByRole('button', { name: 'Swap the versions' }).click();
   must(hash().includes('from=2&to=1'), hash());
   await page.getByLabel('From version').selectOption('1');

@@ -5,12 +5,14 @@ import { useSignal } from '@preact/signals';
 import { get, Refusal } from './api/client';
 import { onEvent, onReconnect } from './api/feed';
 import type { EventRecord } from './api/types';
+import { store } from './store';
 import { throttle } from './throttle';
 
 const NEWS_MS = 300; // an address is asked again at most so often
 const REST = 10; // and after an answer not for so many times as long as that took,
 const REST_MS_MAX = 15000; // but for no longer than this
 const KEPT_MAX = 60;
+const MINUTE_MS = 60e3;
 
 /** `value` may be of the time before; `error` says why there is nothing newer. */
 export type Data<T> = { value: T | undefined; error: Refusal | undefined; isLoading: boolean };
@@ -24,10 +26,6 @@ function keep(path: string, value: unknown): void {
   kept.set(path, value);
   const oldest = kept.keys().next();
   if (kept.size > KEPT_MAX && !oldest.done) kept.delete(oldest.value);
-}
-
-export function forgetKept(): void {
-  kept.clear();
 }
 
 function asRefusal(e: unknown): Refusal {
@@ -50,13 +48,14 @@ export function useData<T>(path: string | null, isNews?: IsNews, everyMs = NEWS_
     shown.value = { path, ...start<T>(path) };
     let tookMs = 0;
     const rest = () => Math.max(everyMs, Math.min(REST * tookMs, REST_MS_MAX));
-    const load = throttle(rest, async () => {
+    const load = throttle(rest, stop.signal, async () => {
       const began = performance.now();
       try {
         const value = await get<T>(path, stop.signal);
-        tookMs = performance.now() - began;
         keep(path, value);
-        if (!stop.signal.aborted) shown.value = { path, value, error: undefined, isLoading: false };
+        if (stop.signal.aborted) return;
+        tookMs = performance.now() - began;
+        shown.value = { path, value, error: undefined, isLoading: false };
       } catch (e) {
         if (stop.signal.aborted) return;
         shown.value = { path, value: shown.peek().value, error: asRefusal(e), isLoading: false };
@@ -73,6 +72,16 @@ export function useData<T>(path: string | null, isNews?: IsNews, everyMs = NEWS_
   }, [path]);
   const data: Data<T> = shown.value.path === path ? shown.value : start<T>(path);
   return { ...data, reload: () => reload.current() };
+}
+
+/** Calls `work` with each new minute: what is due becomes overdue without an event. */
+export function useMinutely(work: () => void): void {
+  const minute = Math.floor(store.now.value / MINUTE_MS);
+  const done = useRef(minute);
+  useEffect(() => {
+    if (minute !== done.current) work();
+    done.current = minute;
+  }, [minute]);
 }
 
 function start<T>(path: string | null): Data<T> {

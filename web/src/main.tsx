@@ -9,7 +9,6 @@ import './style/form.css';
 import './style/inbox.css';
 import './style/overview.css';
 import './style/instances.css';
-import './style/form.css';
 import './style/template.css';
 import './style/graph.css';
 import './style/instance.css';

@@ -1,6 +1,6 @@
 // What the numbers of a queue mean, for the views that show them.
 import type { EventRecord, QueueInfo } from './api/types';
-import { isOfInstance } from './news';
+import { isApplied, isOfInstance } from './news';
 
 const UNATTENDED_MS = 5 * 60e3;
 
@@ -10,7 +10,7 @@ export const QUEUES_MS = 1000;
 /** What an instance does sends, takes back and answers messages; a template may name a queue. A
  * receive is no event: what somebody only takes is seen with the next event of anything. */
 export const movesMessages = (r: EventRecord): boolean =>
-  isOfInstance(r) || (r.event === 'TemplateApplied' && r.verdict === 'applied');
+  isOfInstance(r) || isApplied(r);
 
 /** Messages wait and nobody takes them. */
 export function isUnattended(q: Pick<QueueInfo, 'visible' | 'waiting_receives' | 'oldest_at'>,

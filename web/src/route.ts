@@ -44,6 +44,22 @@ export function setTerms(terms: Terms, replace = false): void {
   go(href(path, { ...Object.fromEntries(query), ...terms }), replace);
 }
 
+/** Those of `names` that an address has. */
+export function readTerms<N extends string>(names: readonly N[],
+  query: URLSearchParams): Partial<Record<N, string>> {
+  const found: Partial<Record<N, string>> = {};
+  for (const name of names) {
+    const value = query.get(name);
+    if (value) found[name] = value;
+  }
+  return found;
+}
+
+/** All of `names` as terms, those that `given` lacks as null: an address loses them. */
+export const allTerms = <N extends string>(names: readonly N[],
+  given: Partial<Record<N, string>>): Record<N, string | null> =>
+  Object.fromEntries(names.map((n) => [n, given[n] ?? null])) as Record<N, string | null>;
+
 export const term = (name: string): string => store.route.value.query.get(name) ?? '';
 
 function follow(): void {

@@ -2,7 +2,7 @@
 import { Component, type ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
-import { DialogHost } from './ui/dialog';
+import { DialogHost, keepFocus } from './ui/dialog';
 import { Icon } from './ui/icon';
 import { Login } from './ui/login';
 import { showShortcuts } from './ui/shortcut-list';
@@ -116,6 +116,7 @@ function Outlet() {
   const found = findView(store.route.value.path);
   const loaded = useSignal<Loaded | null>(null);
   const main = useRef<HTMLElement>(null);
+  const hasBegun = useRef(false);
   const view = found?.view;
   useEffect(() => {
     if (view === undefined) return undefined;
@@ -127,6 +128,8 @@ function Outlet() {
       if (isWanted) loaded.value = { view, error: outdated(e) };
     });
     main.current?.scrollTo(0, 0);
+    if (hasBegun.current) keepFocus();
+    hasBegun.current = true;
     return () => { isWanted = false; };
   }, [view]);
   return (

@@ -18,7 +18,7 @@ export function shortcuts(): Shortcut[] {
 }
 
 /** Where somebody writes, a letter is a letter. */
-export function isWriting(target: EventTarget | undefined): boolean {
+function isWriting(target: EventTarget | undefined): boolean {
   if (!(target instanceof HTMLElement)) return false;
   if (target.isContentEditable || target instanceof HTMLTextAreaElement) return true;
   return target instanceof HTMLSelectElement

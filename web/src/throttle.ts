@@ -1,14 +1,20 @@
 export type Throttled = { soon: () => void; now: () => void };
 
-/** Work that runs one at a time: `soon` at most once per `ms`, `now` at once or right after. */
-export function throttle(ms: number | (() => number), work: () => Promise<void>): Throttled {
+/**
+ * Work that runs one at a time: `soon` at most once per `ms`, `now` at once or right after. With
+ * `stop` it ends: whoever asked another question since wants nothing more of this one, and what
+ * still runs sees in `stop` that its answer is of no use.
+ */
+export function throttle(ms: number | (() => number), stop: AbortSignal,
+  work: () => Promise<void> | void): Throttled {
   const rest = (): number => (typeof ms === 'number' ? ms : ms());
-  let timer: number | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   let isRunning = false;
   let again: 'no' | 'soon' | 'now' = 'no';
   const run = async (): Promise<void> => {
     clearTimeout(timer);
     timer = undefined;
+    if (stop.aborted) return;
     isRunning = true;
     try {
       await work();
@@ -22,7 +28,7 @@ export function throttle(ms: number | (() => number), work: () => Promise<void>)
   };
   const soon = (): void => {
     if (isRunning) again = again === 'now' ? 'now' : 'soon';
-    else timer ??= window.setTimeout(() => void run(), rest());
+    else timer ??= setTimeout(() => void run(), rest());
   };
   const now = (): void => {
     if (isRunning) again = 'now';

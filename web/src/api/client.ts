@@ -84,3 +84,5 @@ export const del = <T>(path: string): Promise<T> =>
 
 export const instancePath = (id: string): string => `v1/instances/${encodeURIComponent(id)}`;
 export const templatePath = (name: string): string => `v1/templates/${encodeURIComponent(name)}`;
+export const versionPath = (name: string, version: string | number): string =>
+  `${templatePath(name)}/versions/${encodeURIComponent(version)}`;

@@ -31,7 +31,7 @@ const namesUnder = (entries: Entry[], path: Path): string[] =>
   under(entries, path).map((entry) => String(entry.path.at(-1)));
 
 /** The names of all tasks, in order. */
-export const taskNames = (entries: Entry[]): string[] =>
+const taskNames = (entries: Entry[]): string[] =>
   entries
     .filter((entry) => isPath(entry.path, 'stages.#.tasks.#.name') && entry.text !== null)
     .map((entry) => entry.text ?? '');

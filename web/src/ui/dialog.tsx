@@ -15,6 +15,12 @@ export function closeDialog(): void {
   store.dialog.value = null;
 }
 
+/** Where what had the focus is gone, whoever has no mouse goes on at the content. */
+export function keepFocus(): void {
+  const main = document.getElementById('main');
+  if (document.activeElement === document.body) main?.focus({ preventScroll: true });
+}
+
 export function DialogHost() {
   const draw = store.dialog.value;
   const dialog = useRef<HTMLDialogElement>(null);
@@ -30,6 +36,7 @@ export function DialogHost() {
     <dialog ref={dialog} class="dialog" aria-labelledby="dialog-title"
       onClose={() => { // it is told late: another may be asked for by then
         if (store.dialog.peek() === shown.current) closeDialog();
+        keepFocus();
       }}>
       {draw?.()}
     </dialog>

@@ -2,8 +2,8 @@
 // that a graph of any size moves smoothly.
 import type { Box } from '../api/instance';
 
-export const SCALE_MIN = 0.03;
-export const SCALE_MAX = 2;
+const SCALE_MIN = 0.03;
+const SCALE_MAX = 2;
 const FAR = 0.5; // below, texts cannot be read and are left out
 const READABLE = 0.62;
 const MARGIN = 16;

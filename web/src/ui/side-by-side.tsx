@@ -81,7 +81,7 @@ function Folded({ rows }: { rows: Row[] }) {
 }
 
 /** How many lines went and came. */
-export function countLines(rows: Row[]): { gone: number; come: number } {
+function countLines(rows: Row[]): { gone: number; come: number } {
   const count = (...kinds: Row['kind'][]): number =>
     rows.filter((row) => kinds.includes(row.kind)).length;
   return { gone: count('removed', 'changed'), come: count('added', 'changed') };

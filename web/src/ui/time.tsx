@@ -46,3 +46,11 @@ export function Elapsed({ from, to }: { from: string; to?: string | null }) {
   const end = to ? Date.parse(to) : store.now.value;
   return <span class="figures">{length(Math.max(0, end - Date.parse(from)))}</span>;
 }
+
+/** The local time in an input as the moment that the server takes, and back. */
+export const momentOf = (local: string): string => (local ? new Date(local).toISOString() : '');
+export function localOf(moment: string | undefined): string {
+  const ms = Date.parse(moment ?? '');
+  if (Number.isNaN(ms)) return '';
+  return new Date(ms - new Date(ms).getTimezoneOffset() * 60e3).toISOString().slice(0, 16);
+}

@@ -62,8 +62,8 @@ function WhoForm() {
       <h2 id="dialog-title">You</h2>
       <YourRole />
       <label class="field">Your name
-        <input name="actor" value={store.name.value} maxLength={128} autocomplete="name" autofocus
-          dir="auto" aria-describedby="who-hint" />
+        <input name="actor" defaultValue={store.name.value} maxLength={128} autocomplete="name"
+          autofocus dir="auto" aria-describedby="who-hint" />
         <span id="who-hint" class="field-hint">Recorded with what you do here, beside your key or
           your address; this browser keeps it. Nobody checks it.</span></label>
       {error.value !== '' && <p class="error" role="alert">{error.value}</p>}

@@ -2,12 +2,13 @@
 // address.
 import type { ComponentChildren } from 'preact';
 import { useSignal } from '@preact/signals';
-import { useData } from '../data';
 import { setTerms } from '../route';
 import { closeDialog, openDialog } from '../ui/dialog';
 import { Icon } from '../ui/icon';
+import { localOf, momentOf } from '../ui/time';
 import { NAMES, SOURCES, termsOf, told, toggled, VERDICTS, words, type Filter,
   type Name } from './feed-filter';
+import { useTemplateNames } from './template-names';
 
 const choose = (filter: Filter): void => setTerms(termsOf(filter));
 
@@ -25,23 +26,13 @@ function Words({ label, known, chosen, put }: {
   );
 }
 
-const momentOf = (local: string): string | undefined =>
-  (local ? new Date(local).toISOString() : undefined);
-function localOf(moment: string | undefined): string {
-  const ms = Date.parse(moment ?? '');
-  if (Number.isNaN(ms)) return '';
-  return new Date(ms - new Date(ms).getTimezoneOffset() * 60e3).toISOString().slice(0, 16);
-}
-
-type Listed = { templates: { template: string }[] };
-
 function Filters({ given, kinds }: { given: Filter; kinds: string[] }) {
   const filter = useSignal(given);
   const put = (name: Name) => (text?: string) => {
     const { [name]: _, ...others } = filter.value;
     filter.value = text ? { ...others, [name]: text } : others;
   };
-  const templates = useData<Listed>('v1/templates').value?.templates ?? [];
+  const templates = useTemplateNames();
   const field = (name: Name, label: string, hint: string) => (
     <label class="field">{label}
       <input value={filter.value[name] ?? ''} placeholder={hint} autocomplete="off"
@@ -70,7 +61,7 @@ function Filters({ given, kinds }: { given: Filter; kinds: string[] }) {
         {field('key', 'Key', 'ORDER-001')}
       </div>
       <datalist id="feed-templates">
-        {templates.map((t) => <option key={t.template} value={t.template} />)}</datalist>
+        {templates.map((name) => <option key={name} value={name} />)}</datalist>
       <div class="times">{time('since', 'Since')}{time('until', 'Until')}</div>
       <div class="buttons">
         <button type="button" onClick={closeDialog}>Leave it</button>

@@ -2,19 +2,17 @@
 // put to an event that has just come.
 import type { Query } from '../api/client';
 import type { EventRecord, Verdict } from '../api/types';
-import type { Terms } from '../route';
+import { allTerms, readTerms, type Terms } from '../route';
 
 export const VERDICTS: Verdict[] = ['applied', 'duplicate', 'stale', 'refused', 'invalid',
   'unknown', 'too_large'];
 export const KINDS = ['StartWorkflow', 'TaskStarted', 'TaskHeartbeat', 'TaskCompleted',
-  'TaskFailed',
-  'TaskPending', 'PauseWorkflow', 'ResumeWorkflow', 'CancelWorkflow', 'ReplayTask', 'ReplayStage',
-  'Wake', 'MessageDeleted', 'TemplateApplied', 'KeyCreated', 'KeyRevoked', 'InstanceRemoved',
-  'InstanceImported', 'InstanceShared'];
+  'TaskFailed', 'TaskPending', 'PauseWorkflow', 'ResumeWorkflow', 'CancelWorkflow', 'ReplayTask',
+  'ReplayStage', 'Wake', 'MessageDeleted', 'TemplateApplied', 'KeyCreated', 'KeyRevoked',
+  'InstanceRemoved', 'InstanceImported', 'InstanceShared'];
 export const ACTS = ['PauseWorkflow', 'ResumeWorkflow', 'CancelWorkflow', 'ReplayTask',
-  'ReplayStage',
-  'TaskCompleted', 'TaskFailed', 'TaskPending', 'TemplateApplied', 'KeyCreated', 'KeyRevoked',
-  'InstanceImported', 'InstanceShared'];
+  'ReplayStage', 'TaskCompleted', 'TaskFailed', 'TaskPending', 'TemplateApplied', 'KeyCreated',
+  'KeyRevoked', 'InstanceImported', 'InstanceShared'];
 export const SOURCES = ['http', 'sqs', 'cli', 'page', 'clock'];
 
 export const NAMES = ['verdict', 'event', 'source', 'actor', 'template', 'key', 'since',
@@ -22,17 +20,8 @@ export const NAMES = ['verdict', 'event', 'source', 'actor', 'template', 'key', 
 export type Name = typeof NAMES[number];
 export type Filter = Partial<Record<Name, string>>;
 
-export function readFilter(query: URLSearchParams): Filter {
-  const filter: Filter = {};
-  for (const name of NAMES) {
-    const value = query.get(name);
-    if (value) filter[name] = value;
-  }
-  return filter;
-}
-
-export const termsOf = (filter: Filter): Terms =>
-  Object.fromEntries(NAMES.map((name) => [name, filter[name] ?? null]));
+export const readFilter = (query: URLSearchParams): Filter => readTerms(NAMES, query);
+export const termsOf = (filter: Filter): Terms => allTerms(NAMES, filter);
 export const queryOf = (filter: Filter): Query => ({ ...filter });
 
 export const words = (text: string | undefined): string[] => (text ? text.split(',') : []);

@@ -1,6 +1,5 @@
 // Events from the newest back, page by page, and those that come meanwhile before them. What is
-// rare
-// is looked for in steps: the list says how far back it has come, until it is told to stop.
+// rare is looked for in steps: the list says how far back it has come, until it is told to stop.
 import { useEffect, useRef } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
 import { get, Refusal, withQuery, type Query } from '../api/client';
@@ -38,10 +37,19 @@ type Options = {
   isLive: boolean;
 };
 
+/** How far one question has come. */
+class Place {
+  next: string | null = null;
+  known = new Set<string>();
+  isHalted = false;
+  readonly stop = new AbortController();
+}
+
 /** The list of `name`: another one for another name. */
 export function useFeed(name: string, { path, query, isWanted, isLive }: Options) {
   const list = useSignal<FeedList>(NOTHING);
-  const state = useRef({ next: null as string | null, known: new Set<string>(), stop: false });
+  const shownName = useRef(name);
+  const state = useRef(new Place());
   const live = useRef(isLive);
   live.current = isLive;
 
@@ -57,21 +65,21 @@ export function useFeed(name: string, { path, query, isWanted, isLive }: Options
     try {
       for (let step = 0; step < STEPS_MAX; step++) {
         const asked = withQuery(path, { ...query, limit: PAGE, after: mine.next });
-        const page = await get<Feed>(asked);
-        if (mine !== state.current) return;
+        const page = await get<Feed>(asked, mine.stop.signal);
+        if (mine.stop.signal.aborted) return;
         mine.next = page.next;
         const found = take(page.events);
         const isEnd = page.next === null;
-        const isDone = isEnd || found.length > 0 || mine.stop;
+        const isDone = isEnd || found.length > 0 || mine.isHalted;
         list.value = { ...list.peek(), rows: [...list.peek().rows, ...found], isEnd,
           isLoading: !isDone, searchedTo: page.searched_to ?? list.peek().searchedTo };
         if (isDone) break;
       }
-      const isShort = list.peek().isLoading || mine.stop;
-      mine.stop = false;
+      const isShort = list.peek().isLoading || mine.isHalted;
+      mine.isHalted = false;
       list.value = { ...list.peek(), isLoading: false, isHalted: isShort };
     } catch (e) {
-      if (mine !== state.current) return;
+      if (mine.stop.signal.aborted) return;
       const error = e instanceof Refusal ? e : new Refusal(String(e), 0);
       list.value = { ...list.peek(), isLoading: false, error };
     }
@@ -90,7 +98,9 @@ export function useFeed(name: string, { path, query, isWanted, isLive }: Options
   };
 
   useEffect(() => {
-    state.current = { next: null, known: new Set(), stop: false };
+    const mine = new Place();
+    state.current = mine;
+    shownName.current = name;
     list.value = NOTHING;
     void load();
     let came: EventRecord[] = [];
@@ -109,6 +119,7 @@ export function useFeed(name: string, { path, query, isWanted, isLive }: Options
       timer ??= window.setTimeout(flush, FLUSH_MS);
     });
     return () => {
+      mine.stop.abort();
       end();
       clearTimeout(timer);
     };
@@ -119,6 +130,8 @@ export function useFeed(name: string, { path, query, isWanted, isLive }: Options
     const { isLoading, isEnd, error, isHalted } = list.peek();
     if (!isLoading && !isEnd && !error && !isHalted) void load();
   };
-  const halt = () => { state.current.stop = true; };
-  return { list: list.value, more, again: () => void load(), show, halt };
+  const halt = () => { state.current.isHalted = true; };
+  const now = list.value; // looked at in any case, so that the next one is drawn
+  return { list: shownName.current === name ? now : NOTHING, more, again: () => void load(), show,
+    halt };
 }

@@ -29,43 +29,71 @@ export const nameOf = (t: PersonsTask): string => `${t.instance}/${t.task}`;
 const mayMatter = (r: EventRecord): boolean => r.verdict === 'applied'
   && (r.changes?.some((c) => c.path === 'status' || /^tasks\..*\.status$/.test(c.path)) ?? false);
 
-export function useInbox(name: string, query: Query) {
-  const list = useSignal<TaskList>(NOTHING);
-  const place = useRef({ next: null as string | null, round: 0 });
-  const read = async (after: string | null, limit: number): Promise<void> => {
-    const round = ++place.current.round;
+/** The pages of one question. */
+class Pages {
+  private list = NOTHING;
+  private next: string | null = null;
+  private round = 0; // of answers on their way only the one asked for last counts
+  private readonly stop = new AbortController();
+  private readonly ends: (() => void)[];
+  private readonly news = throttle(NEWS_MS, this.stop.signal, () =>
+    this.read(null, Math.min(RELOADED_MAX, Math.max(PAGE, this.list.tasks.length))));
+
+  constructor(private readonly query: Query, private readonly show: (list: TaskList) => void) {
+    this.ends = [onReconnect(this.news.now), onEvent((r) => mayMatter(r) && this.news.soon())];
+    this.news.now();
+  }
+
+  end(): void {
+    this.stop.abort();
+    this.ends.forEach((end) => end());
+  }
+
+  reload = (): void => this.news.now();
+
+  more = (): void => {
+    if (this.list.isLoading || this.list.isEnd || this.list.error) return;
+    this.put({ ...this.list, isLoading: true });
+    void this.read(this.next, PAGE);
+  };
+
+  private put(list: TaskList): void {
+    this.list = list;
+    this.show(list);
+  }
+
+  private async read(after: string | null, limit: number): Promise<void> {
+    const round = ++this.round;
+    const isLate = (): boolean => this.stop.signal.aborted || round !== this.round;
     try {
-      const page = await get<Inbox>(withQuery('v1/tasks', { ...query, after, limit }));
-      if (round !== place.current.round) return;
-      const before = after === null ? [] : list.peek().tasks;
-      place.current.next = page.next;
-      list.value = { tasks: [...before, ...page.tasks], isEnd: page.next === null,
-        count: page.count ?? (after === null ? undefined : list.peek().count),
-        isMore: page.more ?? list.peek().isMore, isLoading: false, error: undefined };
+      const path = withQuery('v1/tasks', { ...this.query, after, limit });
+      const page = await get<Inbox>(path, this.stop.signal);
+      if (isLate()) {
+        if (after === null) this.news.soon(); // a page more was asked for meanwhile
+        return;
+      }
+      const before = after === null ? [] : this.list.tasks;
+      this.next = page.next;
+      this.put({ tasks: [...before, ...page.tasks], isEnd: page.next === null,
+        count: page.count ?? (after === null ? undefined : this.list.count),
+        isMore: page.more ?? this.list.isMore, isLoading: false, error: undefined });
     } catch (e) {
-      if (round !== place.current.round) return;
+      if (isLate()) return;
       const error = e instanceof Refusal ? e : new Refusal(String(e), 0);
-      list.value = { ...list.peek(), isLoading: false, error };
+      this.put({ ...this.list, isLoading: false, error });
     }
-  };
-  const reload = useRef<() => void>(() => undefined);
+  }
+}
+
+/** The list of `name`: another one for another name. */
+export function useInbox(name: string, query: Query) {
+  const shown = useSignal({ name, list: NOTHING });
+  const pages = useRef<Pages | null>(null);
   useEffect(() => {
-    place.current = { next: null, round: 0 };
-    list.value = NOTHING;
-    const again = throttle(() => NEWS_MS, () =>
-      read(null, Math.min(RELOADED_MAX, Math.max(PAGE, list.peek().tasks.length))));
-    reload.current = again.now;
-    again.now();
-    const ends = [onReconnect(again.now), onEvent((r) => mayMatter(r) && again.soon())];
-    return () => {
-      ends.forEach((end) => end());
-      place.current.round++;
-    };
+    const mine = new Pages(query, (list) => { shown.value = { name, list }; });
+    pages.current = mine;
+    return () => mine.end();
   }, [name]);
-  const more = () => {
-    if (list.peek().isLoading || list.peek().isEnd || list.peek().error) return;
-    list.value = { ...list.peek(), isLoading: true };
-    void read(place.current.next, PAGE);
-  };
-  return { list: list.value, more, reload: () => reload.current() };
+  const list = shown.value.name === name ? shown.value.list : NOTHING;
+  return { list, more: () => pages.current?.more(), reload: () => pages.current?.reload() };
 }

@@ -10,7 +10,7 @@ import { href, setTerms } from '../route';
 import { store } from '../store';
 import { Cli, command } from '../ui/cli';
 import { openAction } from '../ui/dialog';
-import { filledIn, SchemaForm, useForm, type Form } from '../ui/form/form';
+import { filledIn, SchemaForm, useForm } from '../ui/form/form';
 import { write } from '../ui/form/value';
 import { Icon } from '../ui/icon';
 import { Json } from '../ui/json';
@@ -116,13 +116,6 @@ function failAction({ instance, task, id, onDone }: Answering): void {
   });
 }
 
-const NO_FAULTS: ReadonlyMap<string, string> = new Map();
-
-/** Nothing is typed into the one field that a task without a form has. */
-function isBlank({ draft, json }: Form): boolean {
-  return json.value === null && draft.value.kind === 'json' && draft.value.text.trim() === '';
-}
-
 function Answer(answering: Answering) {
   const { instance, task, id, onDone } = answering;
   const form = useForm(answering.form);
@@ -130,9 +123,7 @@ function Answer(answering: Answering) {
   const error = useSignal('');
   const why = whyNot('operator');
   const isFree = answering.form === null || answering.form === undefined;
-  const filled = filledIn(form);
-  const faults = isFree && filled.value === undefined && isBlank(form) ? NO_FAULTS : filled.faults;
-  const { value } = filled;
+  const { value, faults } = filledIn(form);
   const output = value === undefined ? undefined : write(value);
   const complete = async (event: Event) => {
     event.preventDefault();

@@ -4,7 +4,6 @@ import { useSignal } from '@preact/signals';
 import { setActor } from '../api/actor';
 import type { Query } from '../api/client';
 import type { PersonsTask } from '../api/types';
-import { useData } from '../data';
 import { href, setTerms, term } from '../route';
 import { store } from '../store';
 import { closeDialog, openDialog } from '../ui/dialog';
@@ -15,10 +14,9 @@ import { Moment } from '../ui/time';
 import { VirtualRows } from '../ui/virtual';
 import { nameOf, useInbox, type TaskList } from './inbox-list';
 import { OpenTask } from './inbox-task';
+import { useTemplateNames } from './template-names';
 
 const ROW_HEIGHT = 78;
-
-type Listed = { templates: { template: string }[] };
 
 function queryNow(): Query {
   return { assignee: term('mine') ? store.name.value : term('assignee'), group: term('group'),
@@ -44,8 +42,8 @@ function NameForm() {
       <p class="dialog-text">Your inbox has the tasks whose assignee has this name. It stays in this
         browser, and is kept with what you do.</p>
       <label class="field">Your name
-        <input name="name" value={store.name.value} autofocus autocomplete="username"
-          spellcheck={false} maxLength={128} /></label>
+        <input name="name" defaultValue={store.name.value} autofocus
+          autocomplete="username" spellcheck={false} maxLength={128} /></label>
       {error.value && <p class="error" role="alert">{error.value}</p>}
       <div class="buttons">
         <button type="button" onClick={closeDialog}>Leave it</button>
@@ -66,18 +64,20 @@ function ForForm() {
       template: read('template'), open: null });
     closeDialog();
   };
-  const templates = useData<Listed>('v1/templates').value?.templates ?? [];
+  const templates = useTemplateNames();
   return (
     <form onSubmit={submit}>
       <h2 id="dialog-title">Whose tasks?</h2>
-      <label class="field">Assignee<input name="assignee" value={term('assignee')}
+      <label class="field">Assignee<input name="assignee" defaultValue={term('assignee')}
         autocomplete="off" spellcheck={false} autofocus placeholder="A person's name" /></label>
-      <label class="field">Group<input name="group" value={term('group')} autocomplete="off"
-        spellcheck={false} placeholder="A group's name" /></label>
+      <label class="field">Group<input name="group" defaultValue={term('group')}
+        autocomplete="off" spellcheck={false} placeholder="A group's name" /></label>
       <label class="field">Template
-        <select name="template" value={term('template')}>
+        <select name="template">
           <option value="">any</option>
-          {templates.map((t) => <option key={t.template}>{t.template}</option>)}
+          {templates.map((name) => (
+            <option key={name} selected={name === term('template')}>{name}</option>
+          ))}
         </select></label>
       <div class="buttons">
         <button type="button" onClick={closeDialog}>Leave it</button>

@@ -1,6 +1,6 @@
 // What can be done to an instance: each says what will happen, takes the reason, and shows the
 // command that does the same.
-import { get, instancePath, post, templatePath } from '../api/client';
+import { get, instancePath, post, versionPath } from '../api/client';
 import type { InstanceShown, Share, TaskShown } from '../api/instance';
 import { parse } from '../api/json';
 import { Cli, command, Copy } from '../ui/cli';
@@ -227,10 +227,10 @@ export function openShare(i: InstanceShown): void {
       That you made it is recorded.</>,
     body: (
       <label class="field">It ends after
-        <select name="expires" defaultValue="7d">
+        <select name="expires">
           <option value="1h">1 hour</option>
           <option value="1d">1 day</option>
-          <option value="7d">7 days</option>
+          <option value="7d" selected>7 days</option>
           <option value="30d">30 days</option>
           <option value="90d">90 days</option>
         </select></label>
@@ -257,8 +257,7 @@ const RECORDS_PAGE = 64;
 async function templatesOf(name: string, versions: number): Promise<object[]> {
   const lines: object[] = [];
   for (let version = 1; version <= versions; version++) {
-    const t = await get<{ digest: string; source: string }>(
-      `${templatePath(name)}/versions/${version}`);
+    const t = await get<{ digest: string; source: string }>(versionPath(name, version));
     lines.push({ template: name, version, digest: t.digest, source: t.source });
   }
   return lines;

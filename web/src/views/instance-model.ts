@@ -13,7 +13,7 @@ const NEWS_MS = 400;
 const REST = 10; // after an answer nothing is asked for news for so many times as long as it took
 const TIMELINE_MS = 1500; // a page of records is more to work out
 const TIMELINE_RECORDS = 500;
-export const EVENTS_PAGE = 200;
+const EVENTS_PAGE = 200;
 
 export type Answer<T> = { value: T | undefined; error: Refusal | undefined; path: string };
 
@@ -26,28 +26,36 @@ export function useLatest<T>(path: string | null, isNews?: (r: EventRecord) => b
   const answer = useSignal<Answer<T>>({ value: undefined, error: undefined, path: '' });
   const wanted = useRef(path);
   wanted.current = path;
+  const asked = useRef('');
   const tookMs = useRef(0);
-  const load = useMemo(() => throttle(() => Math.max(ms, REST * tookMs.current), async () => {
-    const asked = wanted.current;
-    if (asked === null) return;
+  const stop = useMemo(() => new AbortController(), []);
+  const rest = (): number => Math.max(ms, REST * tookMs.current);
+  const load = useMemo(() => throttle(rest, stop.signal, async () => {
+    const asking = wanted.current;
+    if (asking === null) return;
+    asked.current = asking;
     const began = performance.now();
     try {
-      const value = await get<T>(asked);
+      const value = await get<T>(asking, stop.signal);
       tookMs.current = performance.now() - began;
-      answer.value = { value, error: undefined, path: asked };
+      answer.value = { value, error: undefined, path: asking };
     } catch (e) {
+      if (stop.signal.aborted) return;
       const error = e instanceof Refusal ? e : new Refusal(String(e), 0);
-      answer.value = { value: answer.peek().value, error, path: asked };
+      answer.value = { value: answer.peek().value, error, path: asking };
     }
   }), []);
   useEffect(() => {
-    if (path !== null && path !== answer.peek().path) load.now();
+    if (path !== null && path !== asked.current) load.now();
   }, [path]);
   const news = useRef(isNews);
   news.current = isNews;
   useEffect(() => {
     const ends = [onReconnect(load.now), onEvent((r) => news.current?.(r) && load.soon())];
-    return () => ends.forEach((end) => end());
+    return () => {
+      ends.forEach((end) => end());
+      stop.abort();
+    };
   }, []);
   return { answer, reload: load.now };
 }

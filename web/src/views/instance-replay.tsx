@@ -1,5 +1,5 @@
 // What a replay would run, shown in the graph before it runs.
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { useSignal, type Signal } from '@preact/signals';
 import { get, instancePath, withQuery } from '../api/client';
 import type { InstanceShown } from '../api/instance';
@@ -22,7 +22,7 @@ export function beginPreview(preview: Preview, target: Target): void {
   preview.target.value = target;
 }
 
-export const endPreview = ({ target, marked }: Preview): void => {
+const endPreview = ({ target, marked }: Preview): void => {
   target.value = null;
   marked.value = null;
 };
@@ -36,6 +36,7 @@ async function inputOf(id: string, task: string): Promise<unknown> {
 export function PreviewBar({ shown, preview }: { shown: InstanceShown; preview: Preview }) {
   const target = preview.target.value;
   const isBusy = useSignal(false);
+  const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (target === null) return undefined;
     let isWanted = true;
@@ -49,6 +50,9 @@ export function PreviewBar({ shown, preview }: { shown: InstanceShown; preview: 
     });
     return () => { isWanted = false; };
   }, [target, shown.revision]);
+  useEffect(() => { // what is to be looked at and confirmed comes next
+    if (target !== null) box.current?.focus();
+  }, [target === null]);
   if (target === null) return null;
   const tasks = [...preview.marked.value ?? []];
   const confirm = async (): Promise<void> => {
@@ -62,7 +66,7 @@ export function PreviewBar({ shown, preview }: { shown: InstanceShown; preview: 
     isBusy.value = false;
   };
   return (
-    <div class="callout preview" role="region" aria-label="Replay">
+    <div class="callout preview" role="region" aria-label="Replay" tabIndex={-1} ref={box}>
       <p><b>{tasks.length === 1 ? '1 task' : `${tasks.length} tasks`}</b> would run again: {
         target.task ? <>the task <b dir="auto">{target.task}</b></>
           : <>the stage <b dir="auto">{target.stage}</b></>}

@@ -68,9 +68,12 @@ function Diff({ before, after }: { before: unknown; after: unknown }) {
   );
 }
 
-function useTaskData(model: Model, task: string, at: number, updated: string): Data | Error | null {
+/** `at` null: nothing is asked. */
+function useTaskData(model: Model, task: string, at: number | null,
+  updated: string): Data | Error | null {
   const data = useSignal<Data | Error | null>(null);
   useEffect(() => {
+    if (at === null) return undefined;
     const stop = new AbortController();
     const path = withQuery(instancePath(model.id), { task, at: at || null });
     get<InstanceShown>(path, stop.signal).then((shown) => {
@@ -93,9 +96,9 @@ function DataOf({ model, task, attempts }: {
   const past = generation === task.generation ? model.at : momentOf(attempts, generation);
   const updated = `${task.status} ${task.generation} ${task.attempt}`;
   const data = useTaskData(model, task.id, past, updated);
-  const hasEarlier = generation > 1 && momentOf(attempts, generation - 1) > 0;
-  const earlier = useTaskData(model, task.id, hasEarlier ? momentOf(attempts, generation - 1)
-    : past, updated);
+  const before = generation > 1 ? momentOf(attempts, generation - 1) : 0;
+  const hasEarlier = before > 0;
+  const earlier = useTaskData(model, task.id, hasEarlier ? before : null, updated);
   const known = Array.from({ length: task.generation }, (_, k) => task.generation - k)
     .filter((g) => g === task.generation || momentOf(attempts, g) > 0);
   if (data === null) return <Loading rows={4} />;

@@ -5,6 +5,7 @@ import { get, instancePath, withQuery } from '../api/client';
 import type { InstanceShown } from '../api/instance';
 import { useData } from '../data';
 import { href, setTerms, term } from '../route';
+import { may } from '../store';
 import { Copy } from '../ui/cli';
 import { Graph } from '../ui/graph';
 import { Icon } from '../ui/icon';
@@ -29,7 +30,8 @@ const LINES_SHOWN = 4; // of why it waits
 const LINES_MAX = 500;
 const OPEN = ['RUNNING', 'PAUSED', 'COMPENSATING'];
 
-function Actions({ shown, preview }: { shown: InstanceShown; preview: Preview }) {
+/** What changes the instance, or makes another one or a link to it. */
+function Deeds({ shown, preview }: { shown: InstanceShown; preview: Preview }) {
   const failed = shown.stages.flatMap((s) => s.tasks).find((t) => t.status === 'FAILED');
   return (
     <>
@@ -53,6 +55,16 @@ function Actions({ shown, preview }: { shown: InstanceShown; preview: Preview })
         <Icon name="play" /><span class="button-word">Start again…</span></a>
       <button type="button" aria-label="Share…" onClick={() => openShare(shown)}>
         <Icon name="share" /><span class="button-word">Share…</span></button>
+    </>
+  );
+}
+
+function Actions({ shown, preview, canAct }: {
+  shown: InstanceShown; preview: Preview; canAct: boolean;
+}) {
+  return (
+    <>
+      {canAct && <Deeds shown={shown} preview={preview} />}
       <button type="button" aria-label="Export…" onClick={() => openExport(shown)}>
         <Icon name="download" /><span class="button-word">Export…</span></button>
     </>
@@ -206,8 +218,12 @@ function useMoment(id: string): number {
   const text = term('at');
   const isTime = /\D/.test(text);
   useEffect(() => {
-    if (isTime) void get<InstanceShown>(withQuery(instancePath(id), { at: text, fields: 'brief' }))
-      .then((shown) => setTerms({ at: shown.revision }, true), () => setTerms({ at: null }, true));
+    if (!isTime) return undefined;
+    const stop = new AbortController();
+    const put = (at: number | null) => stop.signal.aborted || setTerms({ at }, true);
+    const path = withQuery(instancePath(id), { at: text, fields: 'brief' });
+    get<InstanceShown>(path, stop.signal).then((shown) => put(shown.revision), () => put(null));
+    return () => stop.abort();
   }, [text]);
   return isTime ? 0 : Number(text) || 0;
 }
@@ -225,14 +241,15 @@ export function Instance({ id, isShared = false }: { id: string; isShared?: bool
       <Page title={id} trail={trail}>
         {error ? <Failure error={error} retry={model.reload} /> : <Loading />}</Page>
     );
-  const canAct = !isShared && at === 0;
+  const isNow = !isShared && at === 0;
+  const canAct = isNow && may('operator');
   const known = { ...model, id: shown.instance };
   const parts = { model: known, shown, timeline, preview, canAct };
   return (
     <Page title={shown.key ?? shown.instance} trail={trail} isFull
       beside={<><Status of={shown.status} />{shown.business_status
         && <span class="business" dir="auto">{shown.business_status}</span>}</>}
-      actions={canAct && <Actions shown={shown} preview={preview} />}>
+      actions={isNow && <Actions shown={shown} preview={preview} canAct={canAct} />}>
       <Subtitle shown={shown} isShared={isShared} />
       {shown.error && (
         <div class="callout callout-bad" dir="auto"><b>{shown.error}</b> {shown.message}</div>

@@ -10,7 +10,7 @@ const TRIES = 4;
 const RETRY_MS = 1500;
 const TOLD_MAX = 200;
 
-export const EVENT_OF: Record<Deed, string> = { pause: 'PauseWorkflow', resume: 'ResumeWorkflow',
+const EVENT_OF: Record<Deed, string> = { pause: 'PauseWorkflow', resume: 'ResumeWorkflow',
   cancel: 'CancelWorkflow', replay: 'ReplayTask' };
 
 /** Statuses in which a deed does something. */

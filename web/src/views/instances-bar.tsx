@@ -1,19 +1,18 @@
 // The bar above the list: what is looked for. Everything that is chosen here is in the address.
-import { useEffect } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
 import { templatePath } from '../api/client';
 import { useData } from '../data';
 import { setTerms } from '../route';
 import { closeDialog, openDialog } from '../ui/dialog';
 import { Icon } from '../ui/icon';
+import { Search, useTyped } from '../ui/search';
+import { localOf, momentOf } from '../ui/time';
 import { chipsOf, joinValues, keyTerm, splitValues, SPANS, STATUSES, termsOf, toggleValue, typedKey,
   type Filter, type Name } from './instances-filter';
+import { useTemplateNames } from './template-names';
 
-const TYPED_MS = 250;
-
-/** Goes to the address of another filter; only what a hand did is an entry of the history. */
-const choose = (filter: Filter, replace = false): void =>
-  setTerms({ ...termsOf(filter), all: null }, replace);
+/** Goes to the address of another filter. */
+const choose = (filter: Filter): void => setTerms({ ...termsOf(filter), all: null });
 
 function StatusChoice({ filter }: { filter: Filter }) {
   const chosen = splitValues(filter.status);
@@ -29,25 +28,11 @@ function StatusChoice({ filter }: { filter: Filter }) {
 }
 
 function KeySearch({ filter }: { filter: Filter }) {
-  const text = useSignal(typedKey(filter.key));
-  useEffect(() => {
-    if (keyTerm(text.value) !== (filter.key ?? '')) text.value = typedKey(filter.key);
-  }, [filter.key]);
-  useEffect(() => {
-    if (text.value === typedKey(filter.key)) return undefined;
-    const timer = setTimeout(() => choose({ ...filter, key: keyTerm(text.value) }, true), TYPED_MS);
-    return () => clearTimeout(timer);
-  }, [text.value]);
-  return (
-    <label class="search">
-      <Icon name="search" /><span class="hidden">Key begins with</span>
-      <input type="search" value={text.value} placeholder="Key begins with…" autocomplete="off"
-        spellcheck={false} onInput={(e) => { text.value = e.currentTarget.value; }} />
-    </label>
-  );
+  const text = useTyped({ given: typedKey(filter.key), tidy: (typed) => typedKey(keyTerm(typed)),
+    put: (typed) => setTerms({ key: keyTerm(typed), all: null }, true) });
+  return <Search text={text} label="Key begins with" hint="Key begins with…" />;
 }
 
-type Listed = { templates: { template: string; version: number }[] };
 type Template = { versions: { version: number }[]; content: { stages: {
   name: string; tasks?: { business_status?: string }[] }[] } };
 
@@ -74,14 +59,6 @@ function Values({ name, label, filter, known, put }: {
         }} />
     </fieldset>
   );
-}
-
-/** An input's local time as the moment that the server takes, and back. */
-const momentOf = (local: string): string => (local ? new Date(local).toISOString() : '');
-function localOf(moment: string | undefined): string {
-  const ms = Date.parse(moment ?? '');
-  if (Number.isNaN(ms)) return '';
-  return new Date(ms - new Date(ms).getTimezoneOffset() * 60e3).toISOString().slice(0, 16);
 }
 
 function Times({ label, names, filter, put }: {
@@ -115,7 +92,7 @@ function Times({ label, names, filter, put }: {
 function Filters({ filter: given }: { filter: Filter }) {
   const filter = useSignal(given);
   const put = (f: Filter) => { filter.value = f; };
-  const { value } = useData<Listed>('v1/templates');
+  const known = useTemplateNames();
   const templates = splitValues(filter.value.template);
   const only = templates.length === 1 ? templates[0] : undefined;
   const template = useData<Template>(only === undefined ? null : templatePath(only)).value;
@@ -130,8 +107,7 @@ function Filters({ filter: given }: { filter: Filter }) {
       choose(filter.value);
     }}>
       <h2 id="dialog-title">Filter instances</h2>
-      <Values name="template" label="Template" {...shared}
-        known={(value?.templates ?? []).map((t) => t.template)} />
+      <Values name="template" label="Template" {...shared} known={known} />
       <label class="field">Version
         <select value={filter.value.version ?? ''} disabled={only === undefined}
           onChange={(e) => put({ ...filter.value, version: e.currentTarget.value })}>

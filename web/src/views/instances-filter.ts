@@ -3,6 +3,7 @@
 // of time back from now, so that a saved view stays of use.
 import type { Query } from '../api/client';
 import type { InstanceStatus } from '../api/types';
+import { allTerms, readTerms } from '../route';
 
 export const STATUSES: InstanceStatus[] =
   ['RUNNING', 'PAUSED', 'FAILED', 'COMPLETED', 'CANCELLED'];
@@ -18,18 +19,8 @@ export const SPANS: [string, string, number][] = [['15m', 'last 15 minutes', 15 
 
 const spanOf = (name: string | undefined) => SPANS.find(([id]) => id === name);
 
-export function readFilter(query: URLSearchParams): Filter {
-  const filter: Filter = {};
-  for (const name of NAMES) {
-    const value = query.get(name);
-    if (value) filter[name] = value;
-  }
-  return filter;
-}
-
-/** The terms of a filter, those that it does not have as null: an address loses them. */
-export const termsOf = (filter: Filter): Record<Name, string | null> =>
-  Object.fromEntries(NAMES.map((n) => [n, filter[n] ?? null])) as Record<Name, string | null>;
+export const readFilter = (query: URLSearchParams): Filter => readTerms(NAMES, query);
+export const termsOf = (filter: Filter): Record<Name, string | null> => allTerms(NAMES, filter);
 
 export const isSame = (a: Filter, b: Filter): boolean =>
   NAMES.every((n) => (a[n] ?? '') === (b[n] ?? ''));

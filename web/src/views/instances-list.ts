@@ -60,7 +60,7 @@ class Loader {
   private isBusy = false;
   private readonly stop = new AbortController();
   private readonly ends: (() => void)[];
-  private readonly news = throttle(NEWS_MS, () => this.refresh());
+  private readonly news = throttle(NEWS_MS, this.stop.signal, () => this.refresh());
 
   constructor(private readonly query: Query, private readonly show: (list: List) => void) {
     this.ends = [onEvent((record) => {
@@ -149,14 +149,15 @@ class Loader {
 
 /** `name` tells one question from another; a new `round` asks the same one anew. */
 export function useList(name: string, query: () => Query, round: number) {
-  const list = useSignal<List>(EMPTY);
+  const question = `${round} ${name}`;
+  const shown = useSignal({ question, list: EMPTY });
   const loader = useRef<Loader | null>(null);
   useEffect(() => {
-    list.value = EMPTY;
-    const mine = new Loader(query(), (l) => { list.value = l; });
+    const mine = new Loader(query(), (list) => { shown.value = { question, list }; });
     loader.current = mine;
     return () => mine.end();
-  }, [name, round]);
-  return { list: list.value, more: () => void loader.current?.more(),
+  }, [question]);
+  const list = shown.value.question === question ? shown.value.list : EMPTY;
+  return { list, more: () => void loader.current?.more(),
     showFresh: () => loader.current?.showFresh() };
 }

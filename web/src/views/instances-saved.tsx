@@ -37,10 +37,10 @@ function write(views: Saved[]): void {
 }
 
 /** Where the list begins when nothing else is asked. */
-export const firstFilter = (): Filter | undefined => saved.value.find((v) => v.isFirst)?.filter;
+const firstFilter = (): Filter | undefined => saved.value.find((v) => v.isFirst)?.filter;
 
 /** `all` says that nothing is asked on purpose. */
-export const viewHref = (filter: Filter): string =>
+const viewHref = (filter: Filter): string =>
   href(['instances'], Object.keys(filter).length > 0 ? filter : { all: firstFilter() ? '1' : '' });
 
 export function inWords(filter: Filter): string {

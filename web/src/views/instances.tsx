@@ -2,12 +2,14 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { useSignal, type Signal } from '@preact/signals';
 import { withQuery, type Query } from '../api/client';
+import { whyNot } from '../api/me';
 import type { InstanceStatus } from '../api/types';
 import { useData } from '../data';
 import { changesStatus } from '../news';
 import { href, setTerms, term } from '../route';
 import { store } from '../store';
 import { Icon } from '../ui/icon';
+import { useNarrow } from '../ui/narrow';
 import { Page } from '../ui/page';
 import { Empty, Failure, Loading } from '../ui/state';
 import { Status } from '../ui/status';
@@ -24,24 +26,12 @@ const COUNT_MS = 4000;
 const ROW_HEIGHT = 46;
 const CARD_HEIGHT = 82;
 const NEWS_SHOWN_MS = 2500;
-const NARROW = '(max-width: 760px)';
 
 type Counted = { count: number; more: boolean; by_status: Partial<Record<InstanceStatus, number>> };
 /** `all`: whatever matches, also what is not loaded. */
 type Picked = { ids: ReadonlySet<string>; all: boolean };
 
 const NOTHING: Picked = { ids: new Set(), all: false };
-
-function useNarrow(): boolean {
-  const media = useRef(matchMedia(NARROW));
-  const is = useSignal(media.current.matches);
-  useEffect(() => {
-    const look = () => { is.value = media.current.matches; };
-    media.current.addEventListener('change', look);
-    return () => media.current.removeEventListener('change', look);
-  }, []);
-  return is.value;
-}
 
 export default function View() {
   const filter = readFilter(store.route.value.query);
@@ -216,6 +206,7 @@ type DeedsProps = { picked: Signal<Picked>; list: List; filter: Filter; query: Q
 
 function Deeds({ picked, list, filter, query, counted }: DeedsProps) {
   const { ids, all } = picked.value;
+  const why = whyNot('operator');
   if (ids.size === 0 && !all) return null;
   const rows = all ? [] : list.rows.filter((r) => ids.has(r.instance));
   const has = (status: InstanceStatus) => (all ? (counted?.by_status[status] ?? 0) > 0
@@ -232,8 +223,9 @@ function Deeds({ picked, list, filter, query, counted }: DeedsProps) {
         onClick={() => { picked.value = { ids, all: true }; }}>
         Select all {counted ? `${counted.count.toLocaleString()}${counted.more ? '+' : ''} ` : ''}
         that match</button>}
+      {why && <span class="quiet">{why}</span>}
       <span class="deeds-buttons">
-        {DEEDS.map(({ deed, words, icon }) => (
+        {why === null && DEEDS.map(({ deed, words, icon }) => (
           <button key={deed} type="button" disabled={!SUITS[deed].some(has)}
             onClick={() => openBulk({ deed, chosen, filter })}>
             <Icon name={icon} />{words}</button>

@@ -1,8 +1,6 @@
 // What began and ended over the last hour or day, as a picture.
-import { useEffect } from 'preact/hooks';
-import { useData } from '../data';
+import { useData, useMinutely } from '../data';
 import { changesStatus } from '../news';
-import { store } from '../store';
 import { term } from '../route';
 import { Card } from '../ui/page';
 import { Chart, Legend, type Series } from '../ui/chart';
@@ -11,7 +9,6 @@ import { Tabs } from '../ui/tabs';
 import { exact } from '../ui/time';
 
 const SETTLE_MS = { '1h': 3000, '1d': 15000 };
-const MINUTE_MS = 60e3;
 
 type Bucket = { at: string; started: number; completed: number; failed: number; cancelled: number };
 type Answer = { from: string; now: string; bucket_seconds: number; whole_from: string | null;
@@ -35,10 +32,7 @@ export function Activity() {
   const window = term('window') === '1d' ? '1d' : '1h';
   const data = useData<Answer>(`v1/activity?window=${window}`, changesStatus,
     SETTLE_MS[window]);
-  const minute = Math.floor(store.now.value / MINUTE_MS);
-  useEffect(() => { // time itself moves the picture, once a minute
-    if (data.value !== undefined) data.reload();
-  }, [minute]);
+  useMinutely(data.reload); // time itself moves the picture, once a minute
   return (
     <Card title="Activity" aside={<Tabs name="window" tabs={[['1h', 'Hour'], ['1d', 'Day']]} />}>
       <Shown data={data} rows={6}>

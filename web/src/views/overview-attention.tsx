@@ -1,9 +1,7 @@
 // What somebody should look at: each with its reason, one click from where it happened.
-import { useEffect } from 'preact/hooks';
-import { useData } from '../data';
+import { useData, useMinutely } from '../data';
 import { isOfInstance } from '../news';
 import { href, setTerms, term } from '../route';
-import { store } from '../store';
 import type { QueueInfo } from '../api/types';
 import { Icon, type IconName } from '../ui/icon';
 import { Card } from '../ui/page';
@@ -11,7 +9,6 @@ import { Empty, Shown } from '../ui/state';
 import { Elapsed, Moment } from '../ui/time';
 
 const SETTLE_MS = 1500;
-const MINUTE_MS = 60e3;
 const FEW = 8;
 
 type Kind = 'failed' | 'overdue' | 'retrying';
@@ -35,10 +32,7 @@ const told = ({ count, more }: AtLeast): string => `${count.toLocaleString()}${m
 export function Attention({ unattended }: { unattended: QueueInfo[] }) {
   const limit = term('attention') === 'all' ? 100 : FEW;
   const data = useData<Answer>(`v1/attention?limit=${limit}`, isOfInstance, SETTLE_MS);
-  const minute = Math.floor(store.now.value / MINUTE_MS);
-  useEffect(() => { // what is due becomes overdue without an event
-    if (data.value !== undefined) data.reload();
-  }, [minute]);
+  useMinutely(data.reload); // what is due becomes overdue without an event
   return (
     <Card title="Needs attention" isPlain
       aside={data.value && <Counts of={data.value} unattended={unattended.length} />}>

@@ -1,21 +1,21 @@
 // The overview before the first instance: what to do to see one.
 import { Cli } from '../ui/cli';
 import { Card } from '../ui/page';
-import { useData } from '../data';
 import { href } from '../route';
+import { may } from '../store';
+import { useTemplateNames } from './template-names';
 
-type Listed = { templates: { template: string }[] };
 
 export function First() {
-  const { value } = useData<Listed>('v1/templates', (r) => r.event === 'TemplateApplied');
-  const name = value?.templates[0]?.template;
+  const [name] = useTemplateNames();
   return (
     <Card title="Nothing has run here yet">
       <ol class="first">
         <li>
           <h3>{name ? 'There is a template' : 'Apply a template'}</h3>
           <p class="quiet">It says which tasks run, in which order, and where each is done.</p>
-          <a href={href(['templates'])}>{name ? 'To the templates' : 'Write one here'}</a>
+          <a href={href(['templates'])}>
+            {name || !may('author') ? 'To the templates' : 'Write one here'}</a>
           {!name && <Cli line="swm template apply my-workflow.yaml" />}
         </li>
         <li>

@@ -42,7 +42,7 @@ export function Tiles({ stats }: { stats: Stats }) {
 type ByTemplate = { name: string; all: number; of: Partial<Record<InstanceStatus, number>> };
 
 /** A line for each template, those with something running first. */
-export function byTemplate(stats: Stats): ByTemplate[] {
+function byTemplate(stats: Stats): ByTemplate[] {
   const lines = new Map<string, ByTemplate>();
   for (const { template, status, count } of stats.templates) {
     const line = lines.get(template) ?? { name: template, all: 0, of: {} };

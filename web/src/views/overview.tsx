@@ -3,20 +3,16 @@ import { Activity } from './overview-activity';
 import { Attention } from './overview-attention';
 import { Latest, Queues, Templates, Tiles, type Stats } from './overview-now';
 import { useData } from '../data';
-import type { EventRecord, QueueInfo } from '../api/types';
-import { changesStatus, movesInstances } from '../news';
+import type { QueueInfo } from '../api/types';
+import { isOfStats, STATS_MS } from '../news';
 import { isUnattended, movesMessages, QUEUES_MS } from '../queue';
 import { store } from '../store';
 import { Page } from '../ui/page';
 import { Shown } from '../ui/state';
 import { First } from './overview-first';
 
-const SETTLE_MS = 1000;
-
-const isOfStats = (r: EventRecord): boolean => changesStatus(r) || movesInstances(r);
-
 export default function View() {
-  const stats = useData<Stats>('v1/stats', isOfStats, SETTLE_MS);
+  const stats = useData<Stats>('v1/stats', isOfStats, STATS_MS);
   return (
     <Page title="Overview">
       <Shown data={stats} rows={8}>{(value) => <Whole stats={value} />}</Shown>

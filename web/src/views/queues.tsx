@@ -1,5 +1,4 @@
 // All work queues: what is in them, how long it has waited, who takes from them and for whom.
-import { useEffect } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
 import { withQuery } from '../api/client';
 import type { QueueInfo } from '../api/types';
@@ -8,6 +7,7 @@ import { depthOf, movesMessages, QUEUES_MS, sortQueues, type Order } from '../qu
 import { href, setTerms, term } from '../route';
 import { Icon } from '../ui/icon';
 import { Card, Page } from '../ui/page';
+import { Search, useTyped } from '../ui/search';
 import { Empty, Shown } from '../ui/state';
 import { Moment } from '../ui/time';
 import { count, Depth, DepthLegend, TaskLink, Trouble } from './queue-parts';
@@ -15,7 +15,6 @@ import { count, Depth, DepthLegend, TaskLink, Trouble } from './queue-parts';
 const LISTED_MAX = 1000;
 const DRAWN = 100; // more are drawn when asked for
 const NAMED = 2; // tasks named in a line
-const TYPED_MS = 250;
 
 type Listed = { queues: QueueInfo[]; next?: string };
 
@@ -43,19 +42,10 @@ export default function View() {
 }
 
 function Bar({ prefix }: { prefix: string }) {
-  const typed = useSignal(prefix);
-  useEffect(() => {
-    if (typed.value === prefix) return undefined;
-    const timer = setTimeout(() => setTerms({ prefix: typed.value }, true), TYPED_MS);
-    return () => clearTimeout(timer);
-  }, [typed.value]);
+  const typed = useTyped({ given: prefix, put: (text) => setTerms({ prefix: text }, true) });
   return (
     <div class="filter-bar">
-      <label class="search">
-        <Icon name="search" /><span class="hidden">Name begins with</span>
-        <input type="search" value={typed.value} placeholder="Name begins with…" autocomplete="off"
-          spellcheck={false} onInput={(e) => { typed.value = e.currentTarget.value; }} />
-      </label>
+      <Search text={typed} label="Name begins with" hint="Name begins with…" />
       <label class="order"><span class="hidden">Order</span>
         <select value={chosenOrder()}
           onChange={(e) => setTerms({ sort: e.currentTarget.value }, true)}>

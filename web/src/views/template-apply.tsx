@@ -1,7 +1,7 @@
 // Applying a template: what it changes is shown first, as the server sees it and as text.
 import { useEffect } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
-import { get, templatePath } from '../api/client';
+import { get, versionPath } from '../api/client';
 import type { Forecast, Template } from '../api/template';
 import { applyText } from '../editor/check';
 import { go, href } from '../route';
@@ -17,7 +17,7 @@ function TextBefore({ name, version, text }: { name: string; version: number; te
   const before = useSignal<Template | null>(null);
   const failure = useSignal<Error | null>(null);
   useEffect(() => {
-    get<Template>(`${templatePath(name)}/versions/${version}`).then(
+    get<Template>(versionPath(name, version)).then(
       (found) => {
         before.value = found;
       },

@@ -3,8 +3,6 @@ import { brief } from '../ui/json';
 import { pretty } from '../api/json';
 import type { Difference } from '../api/template';
 
-export const SIGNS = { added: '+', removed: '−', changed: '~' } as const;
-
 /** `stages.prepare.tasks.cook.retry` -> prepare › cook › retry */
 function Place({ path }: { path: string }) {
   const found = /^stages\.(.*?)(?:\.tasks\.(.*?))?(?:\.([a-z_]+))?$/.exec(path);

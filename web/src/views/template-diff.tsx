@@ -1,5 +1,5 @@
 // Two versions of a template beside one another: as text, as graphs, and as the server tells it.
-import { templatePath } from '../api/client';
+import { templatePath, versionPath } from '../api/client';
 import type { Difference, Template } from '../api/template';
 import type { Layout } from '../api/instance';
 import { useData } from '../data';
@@ -14,9 +14,6 @@ import { Shown } from '../ui/state';
 import { chosenTab, Tabs } from '../ui/tabs';
 import { Changes } from './template-changes';
 import { marksOf } from './template-marks';
-
-const versionPath = (name: string, version: string): string =>
-  `${templatePath(name)}/versions/${encodeURIComponent(version)}`;
 
 type Pair = { name: string; from: string; to: string };
 type Answer = { changes: Difference[] };
@@ -145,14 +142,14 @@ function Graphs({ pair, changes }: { pair: Pair; changes: Difference[] }) {
       </p>
       <div class="d-graphs">
         <OneGraph
-          key={pair.from}
+          key={`from ${pair.from}`}
           name={pair.name}
           version={pair.from}
           changes={changes}
           hidden="added"
         />
         <OneGraph
-          key={pair.to}
+          key={`to ${pair.to}`}
           name={pair.name}
           version={pair.to}
           changes={changes}

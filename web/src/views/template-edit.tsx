@@ -2,8 +2,9 @@
 // applied before what it changes has been shown.
 import { useEffect, useRef } from 'preact/hooks';
 import { type Signal, useSignal } from '@preact/signals';
-import { get, templatePath } from '../api/client';
+import { get, templatePath, versionPath } from '../api/client';
 import { onReconnect } from '../api/feed';
+import { whyNot } from '../api/me';
 import type { Layout } from '../api/instance';
 import type { Template } from '../api/template';
 import { useData } from '../data';
@@ -86,6 +87,8 @@ function startOver(work: Work, text: string, version: number): void {
 }
 
 async function apply(work: Work): Promise<void> {
+  const why = whyNot('author');
+  if (why !== null) return say(why, true);
   const checked = await checkNow(work);
   if (checked === null) {
     if (work.trouble.value !== '') say(work.trouble.value, true);
@@ -113,11 +116,11 @@ async function apply(work: Work): Promise<void> {
 function CodeBox({ work, schema }: { work: Work; schema: { current: Schema | null } }) {
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    let isGone = false;
-    const checkSoon = throttle(CHECK_MS, async () => void (await checkNow(work)));
-    const keepSoon = throttle(KEEP_MS, async () => keep(work));
+    const gone = new AbortController();
+    const checkSoon = throttle(CHECK_MS, gone.signal, async () => void (await checkNow(work)));
+    const keepSoon = throttle(KEEP_MS, gone.signal, () => keep(work));
     void import('../editor/editor').then(({ makeEditor }) => {
-      if (isGone || box.current === null) return;
+      if (gone.signal.aborted || box.current === null) return;
       work.editor.current = makeEditor({
         parent: box.current,
         text: work.text.peek(),
@@ -136,7 +139,7 @@ function CodeBox({ work, schema }: { work: Work; schema: { current: Schema | nul
     const leave = (): void => keep(work);
     window.addEventListener('pagehide', leave);
     return () => {
-      isGone = true;
+      gone.abort();
       stopHealing();
       window.removeEventListener('pagehide', leave);
       leave();
@@ -339,11 +342,17 @@ function Bench({ name, template }: { name: string; template: Template | null }) 
       actions={
         <>
           <Beginnings work={mine} />
-          <button type="button" class="primary" onClick={() => void apply(mine)}>
+          <button
+            type="button"
+            class="primary"
+            disabled={whyNot('author') !== null}
+            title={whyNot('author') ?? undefined}
+            onClick={() => void apply(mine)}>
             Apply…
           </button>
         </>
       }>
+      {whyNot('author') && <p class="callout">{whyNot('author')}</p>}
       <NewerVersion work={mine} newest={newest.value} />
       <div class="e-bench">
         <section class="card card-plain e-text" aria-label="Text">
@@ -365,7 +374,7 @@ function Existing({ name }: { name: string }) {
   const path =
     version === ''
       ? templatePath(name)
-      : `${templatePath(name)}/versions/${encodeURIComponent(version)}`;
+      : versionPath(name, version);
   const found = useSignal<Template | null>(null);
   const failure = useSignal<Error | null>(null);
   const load = (): void => {

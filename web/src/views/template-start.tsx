@@ -2,9 +2,11 @@
 import { useRef } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
 import { instancePath, postText, Refusal, templatePath } from '../api/client';
+import { whyNot } from '../api/me';
 import type { Started, Template } from '../api/template';
 import { useData } from '../data';
 import { orderOf } from '../editor/outline';
+import { isApplied } from '../news';
 import { go, href, term } from '../route';
 import type { ViewProps } from '../views';
 import { Cli, command } from '../ui/cli';
@@ -122,6 +124,7 @@ function StartForm({ template, again }: { template: Template; again: Earlier | n
   const isBusy = useSignal(false);
   const eventId = useRef(crypto.randomUUID());
   const { value: input, faults } = filledIn(form);
+  const why = whyNot('operator');
   const submit = async (event: Event) => {
     event.preventDefault();
     form.isChecked.value = true;
@@ -171,11 +174,12 @@ function StartForm({ template, again }: { template: Template; again: Earlier | n
             {error.value}
           </p>
         )}
+        {why && <p class="callout">{why}</p>}
         <div class="buttons">
           <a class="button" href={href(['templates', name])}>
             Leave it
           </a>
-          <button type="submit" class="primary" disabled={isBusy.value}>
+          <button type="submit" class="primary" disabled={isBusy.value || why !== null}>
             <Icon name="play" />
             Start version {template.version}
           </button>
@@ -191,7 +195,7 @@ export default function View({ params }: ViewProps) {
   const again = term('again');
   const template = useData<Template>(
     templatePath(name),
-    (record) => record.event === 'TemplateApplied',
+    isApplied,
   );
   const before = useData<Earlier>(again === '' ? null : instancePath(again));
   return (

@@ -1,10 +1,13 @@
 // One template: its graph, its source, its versions and how many instances each has.
 import { useEffect, useRef } from 'preact/hooks';
-import { templatePath } from '../api/client';
+import { templatePath, versionPath } from '../api/client';
 import type { Stats, Template } from '../api/template';
 import type { Layout } from '../api/instance';
+import type { EventRecord } from '../api/types';
 import { useData } from '../data';
+import { isApplied, isOfStats, STATS_MS } from '../news';
 import { href, setTerms, term } from '../route';
+import { may } from '../store';
 import type { ViewProps } from '../views';
 import { Graph } from '../ui/graph';
 import { Icon } from '../ui/icon';
@@ -15,13 +18,10 @@ import { Moment } from '../ui/time';
 import { TaskPanel } from './template-task';
 import { Versions } from './template-versions';
 
-export const versionPath = (name: string, version: string | number): string =>
-  `${templatePath(name)}/versions/${encodeURIComponent(String(version))}`;
-
 const isOf =
   (name: string) =>
-  (record: { event: string; template?: string | null }): boolean =>
-    record.event === 'TemplateApplied' && (record.template ?? name) === name;
+  (record: EventRecord): boolean =>
+    isApplied(record) && (record.template ?? name) === name;
 
 /** The version that the address names, else the newest. */
 function useTemplate(name: string) {
@@ -158,7 +158,8 @@ function Body({ template }: { template: Template }) {
   const name = template.template;
   const stats = useData<Stats>(
     `v1/stats?template=${encodeURIComponent(name)}`,
-    (record) => !record.instance.startsWith('_sys') && tab === 'versions',
+    (record) => tab === 'versions' && isOfStats(record),
+    STATS_MS,
   );
   return (
     <>
@@ -185,16 +186,20 @@ function Actions({ name, version }: { name: string; version: number | undefined 
         <Icon name="instances" />
         Instances
       </a>
-      <a
-        class="button"
-        href={href(['templates', name, 'edit'], { version: term('version') && version })}>
-        <Icon name="edit" />
-        Edit
-      </a>
-      <a class="button primary" href={href(['templates', name, 'start'])}>
-        <Icon name="play" />
-        Start
-      </a>
+      {may('author') && (
+        <a
+          class="button"
+          href={href(['templates', name, 'edit'], { version: term('version') && version })}>
+          <Icon name="edit" />
+          Edit
+        </a>
+      )}
+      {may('operator') && (
+        <a class="button primary" href={href(['templates', name, 'start'])}>
+          <Icon name="play" />
+          Start
+        </a>
+      )}
     </>
   );
 }

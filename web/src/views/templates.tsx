@@ -1,19 +1,20 @@
 // All templates: what each is for, its newest version, who applied it, how its instances are.
 import type { ComponentChildren } from 'preact';
-import { useSignal } from '@preact/signals';
+import { whyNot } from '../api/me';
 import type { InstanceStatus } from '../api/types';
 import type { Stats, TemplateHead } from '../api/template';
 import { useData } from '../data';
+import { isApplied, isOfStats, STATS_MS } from '../news';
 import { href, setTerms, term } from '../route';
-import { throttle } from '../throttle';
+import { may } from '../store';
 import { Cli } from '../ui/cli';
 import { Icon } from '../ui/icon';
 import { Page } from '../ui/page';
+import { Search, useTyped } from '../ui/search';
 import { Empty, Shown } from '../ui/state';
 import { Status } from '../ui/status';
 import { Moment } from '../ui/time';
 
-const isApplied = (record: { event: string }): boolean => record.event === 'TemplateApplied';
 const ENDS: InstanceStatus[] = [
   'RUNNING',
   'PAUSED',
@@ -25,7 +26,7 @@ const ENDS: InstanceStatus[] = [
   'COMPENSATED',
 ];
 
-export const NEW_TEMPLATE = href(['templates', '+', 'edit']);
+const NEW_TEMPLATE = href(['templates', '+', 'edit']);
 
 type Tally = { status: InstanceStatus; count: number };
 
@@ -119,10 +120,12 @@ function Row({ head, stats }: { head: TemplateHead; stats: Stats | undefined }) 
         />
       </Cell>
       <td class="t-actions">
-        <a class="button" href={href(['templates', name, 'start'])} aria-label={`Start ${name}`}>
-          <Icon name="play" />
-          Start
-        </a>
+        {may('operator') && (
+          <a class="button" href={href(['templates', name, 'start'])} aria-label={`Start ${name}`}>
+            <Icon name="play" />
+            Start
+          </a>
+        )}
       </td>
     </tr>
   );
@@ -132,15 +135,20 @@ function First() {
   return (
     <Empty
       title="No templates yet"
-      text="A template says which stages and tasks a workflow has. Write one here, or apply a file."
+      text={
+        whyNot('author') ??
+        'A template says which stages and tasks a workflow has. Write one here, or apply a file.'
+      }
       action={
-        <div class="t-first">
-          <a class="button primary" href={NEW_TEMPLATE}>
-            <Icon name="plus" />
-            Write a template
-          </a>
-          <Cli line="swm template apply food-order.yaml" />
-        </div>
+        may('author') && (
+          <div class="t-first">
+            <a class="button primary" href={NEW_TEMPLATE}>
+              <Icon name="plus" />
+              Write a template
+            </a>
+            <Cli line="swm template apply food-order.yaml" />
+          </div>
+        )
       }
     />
   );
@@ -152,8 +160,7 @@ const isFound = (head: TemplateHead, words: string): boolean =>
   );
 
 function List({ heads, stats }: { heads: TemplateHead[]; stats: Stats | undefined }) {
-  const words = useSignal(term('q'));
-  const keep = useSignal(throttle(300, async () => setTerms({ q: words.peek() }, true)));
+  const words = useTyped({ given: term('q'), put: (q) => setTerms({ q }, true) });
   if (heads.length === 0) return <First />;
   const found = heads
     .filter((head) => isFound(head, words.value))
@@ -161,19 +168,7 @@ function List({ heads, stats }: { heads: TemplateHead[]; stats: Stats | undefine
   return (
     <>
       <div class="filter-bar">
-        <label class="search">
-          <Icon name="search" />
-          <span class="hidden">Search templates</span>
-          <input
-            type="search"
-            placeholder="Search by name or description"
-            value={words.value}
-            onInput={(event) => {
-              words.value = event.currentTarget.value;
-              keep.value.soon();
-            }}
-          />
-        </label>
+        <Search text={words} label="Search templates" hint="Search by name or description" />
       </div>
       {found.length === 0 ? (
         <Empty title="No template is called that" />
@@ -206,15 +201,17 @@ function List({ heads, stats }: { heads: TemplateHead[]; stats: Stats | undefine
 
 export default function View() {
   const list = useData<{ templates: TemplateHead[] }>('v1/templates', isApplied);
-  const stats = useData<Stats>('v1/stats', () => true);
+  const stats = useData<Stats>('v1/stats', isOfStats, STATS_MS);
   return (
     <Page
       title="Templates"
       actions={
-        <a class="button primary" href={NEW_TEMPLATE}>
-          <Icon name="plus" />
-          New template
-        </a>
+        may('author') && (
+          <a class="button primary" href={NEW_TEMPLATE}>
+            <Icon name="plus" />
+            New template
+          </a>
+        )
       }>
       <Shown data={list}>
         {({ templates }) => <List heads={templates} stats={stats.value} />}

@@ -19,7 +19,7 @@ export type FieldProps = {
 
 const CHOICES_SHOWN = 4; // more go into a list that opens
 
-export const labelOf = (value: Value): string =>
+const labelOf = (value: Value): string =>
   typeof value === 'string' ? value : write(value);
 const titleOf = (field: Field, fallback: string): string => field.title || field.name || fallback;
 

@@ -90,7 +90,7 @@ function JsonText({ form, faults, id }: { form: Form; faults: Faults; id: string
         autocomplete="off"
         value={form.json.value ?? ''}
         placeholder="{ }"
-        aria-invalid={fault !== undefined}
+        aria-invalid={fault !== undefined || undefined}
         aria-describedby={fault !== undefined ? `${id}-fault` : undefined}
         onInput={(event) => {
           form.json.value = event.currentTarget.value;

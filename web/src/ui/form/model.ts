@@ -116,10 +116,10 @@ function fieldsOf(schema: Fields, depth: number): Field[] {
   );
 }
 
-/** The form of a whole value; no schema: anything, as JSON. */
+/** The form of a whole value; no schema: anything, as JSON, or nothing. */
 export function formOf(schema: Value | undefined): Field {
   const whole = asFields(schema);
-  const field = make(whole, { name: '', isRequired: true, depth: 0 });
+  const field = make(whole, { name: '', isRequired: schema !== undefined, depth: 0 });
   const needs = asList(whole.get('required')).length > 0;
   if (field.kind === 'json' && needs)
     return { ...field, kind: 'object', fields: fieldsOf(whole, 0) };
