@@ -176,7 +176,7 @@ await check('a template that takes anything asks for JSON and a key', async () =
   await apply(server, 'name: anything\nstages: [{name: s, tasks: [{name: t, queue: q}]}]\n');
   await visit(browser, server, '#/templates/anything/start');
   await page.getByLabel('Value').fill('[1.50]');
-  await page.getByLabel('Key').fill('K 1');
+  await page.getByRole('textbox', { name: 'Key' }).fill('K 1');
   await page.getByText("swm start anything --key 'K 1' --input '[1.50]'").waitFor();
   await shot(browser, 'template-start-json');
   await mustBeAccessible(browser, 'a form of JSON');
