@@ -256,10 +256,13 @@ def hangs_until_its_deadline(world):
     """Killed in the middle; the message comes again to the next sandbox."""
     batch = world.batch(2)
     sandbox = world.function.take()
-    threading.Timer(0.05, sandbox.freeze).start()
     try:
         for _ in range(100):  # until one of them is hit
-            sandbox.invoke(records_event(batch, "events"), timeout_s=1)
+            timer = threading.Timer(0.001, sandbox.freeze)
+            sandbox.invoke(records_event(batch, "events"), timeout_s=1,
+                           peril=lambda _, timer=timer: timer.start())
+            timer.join()
+            sandbox.thaw()  # hit after its answer: it goes on to the next
         raise AssertionError("it did not hang")
     except (TimedOut, Crashed):
         pass

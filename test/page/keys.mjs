@@ -34,6 +34,7 @@ await check('a server without keys says what the first one does', async () => {
   await mustBeAccessible(browser, 'no keys');
   await mustFit(browser, 'no keys');
   await page.getByRole('button', { name: 'Make the first key…' }).click();
+  await dialog.getByRole('radio').first().waitFor();
   must(await dialog.getByRole('radio').count() === 1, 'it is an administrator\'s');
   await page.getByLabel('Name').fill('ada');
   await dialog.getByText('swm key create --role admin --name ada').waitFor();
