@@ -204,8 +204,8 @@ $(eval $(call lambda_rules,aarch64,build/lambda-arm64.zip))
 # --- targets -------------------------------------------------------------------------------------
 
 CLANG_TREE := $(call objects,build/clang,$(SRC) $(GENERATED) $(TESTS_C))
-# Files that begin with _ are parts of the others.
-scripts = $(foreach f,$(filter-out test/$(1)/_%,$(wildcard test/$(1)/*.py)),"$(PYTHON) $(f)") \
+# Files that begin with _ are parts of the others; $(2) is left out.
+scripts = $(foreach f,$(filter-out test/$(1)/_% $(2),$(wildcard test/$(1)/*.py)),"$(PYTHON) $(f)") \
 	$(foreach f,$(filter-out test/$(1)/_%,$(wildcard test/$(1)/*.mjs)),"node $(f)")
 STYLE_RUN := "$(PYTHON) tools/style.py"
 WEB_UNIT_RUN := "node web/unit/run.mjs"
@@ -216,10 +216,13 @@ CHECK_NEEDS = $(CLANG_TREE) $(UNIT) $(TABLE) $(CONTRACT) $(FUZZ) $(PROGRAM) $(CH
 # What needs servers that only `make test` installs.
 TABLE_RUN := $(if $(TABLE),"$(PYTHON) test/table/mongo.py")
 SIM_SECONDS := 120
-# It keeps one processor busy, beside programs that mostly wait.
-SIM_RUN := $(if $(SIM),"&$(SIM) --seconds $(SIM_SECONDS)")
+SIM_RUN := $(if $(SIM),"$(SIM) --seconds $(SIM_SECONDS)")
 MONGO_RUNS = $(call scripts,contract)
+KILL := test/e2e/kill.py
 E2E_RUNS = $(call scripts,e2e)
+# The simulator keeps one processor busy, the others mostly wait; who is killed has both to himself.
+BESIDE_RUNS = $(patsubst "%,"&%,$(SIM_RUN) $(MONGO_RUNS)) $(TABLE_RUN) $(PACKAGE_RUNS) \
+	$(call scripts,e2e,$(KILL)) wait "$(PYTHON) $(KILL)"
 PAGE_RUNS = $(call scripts,page)
 CLUSTER_RUNS = $(call scripts,cluster)
 LAMBDA_ZIPS := build/lambda.zip build/lambda-arm64.zip
@@ -244,7 +247,7 @@ run:
 	@$(MAKE) build
 	@build/swm demo $(ARGS)
 
-#? make check      under a minute: style, unit, table, contract and wire tests, fuzz corpora
+#? make check      in two to three minutes: style, unit, table, contract and wire tests, fuzz corpora
 check: $(CHECK_NEEDS)
 	@tools/run-tests.sh $(CHECK_RUNS)
 
@@ -262,8 +265,7 @@ test:
 	@$(MAKE) test-after-deps
 
 test-after-deps: $(CHECK_NEEDS) $(SIM) $(LAMBDA_ZIPS)
-	@tools/run-tests.sh $(CHECK_RUNS) $(SIM_RUN) $(MONGO_RUNS) $(TABLE_RUN) $(PACKAGE_RUNS) wait \
-		$(E2E_RUNS) $(PAGE_RUNS) $(CLUSTER_RUNS) $(LAMBDA_RUNS)
+	@tools/run-tests.sh $(CHECK_RUNS) $(BESIDE_RUNS) $(PAGE_RUNS) $(CLUSTER_RUNS) $(LAMBDA_RUNS)
 
 #? make sim        the simulator for two minutes; SEED=n runs one seed and tells all, SEEDS=n runs n
 sim: build/sim
