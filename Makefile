@@ -223,7 +223,8 @@ E2E_RUNS = $(call scripts,e2e)
 # The simulator keeps one processor busy, the others mostly wait; who is killed has both to himself.
 BESIDE_RUNS = $(patsubst "%,"&%,$(SIM_RUN) $(MONGO_RUNS)) $(TABLE_RUN) $(PACKAGE_RUNS) \
 	$(call scripts,e2e,$(KILL)) wait "$(PYTHON) $(KILL)"
-PAGE_RUNS = $(call scripts,page)
+# All of the page's tests over MongoDB, which is one program, beside those over SQLite.
+PAGE_RUNS = $(patsubst "$(PYTHON),"&$(PYTHON),$(call scripts,page)) wait
 CLUSTER_RUNS = $(call scripts,cluster)
 LAMBDA_ZIPS := build/lambda.zip build/lambda-arm64.zip
 PACKAGE_RUNS = $(call scripts,package)
