@@ -13,6 +13,8 @@ import type { Attempts, Model } from './instance-model';
 
 const ROW_PX = 36;
 const NEAR_PX = 3; // bars closer than this are drawn as one
+const CHARACTER_PX = 7; // of the word in a bar, which stands there only where there is room
+const BAR_INSET_PX = 16;
 const LABEL_PX = 190;
 const LABEL_PX_NARROW = 112;
 const ZOOM_MAX = 64;
@@ -83,6 +85,7 @@ function BarMark({ bar, scale }: { bar: Bar; scale: Scale }) {
   const width = Math.max(4, place(scale, bar.to) - left);
   const { task, seq } = bar.attempt;
   const all = Math.max(1, bar.to - bar.from);
+  const word = length(bar.to - bar.from);
   return (
     <button type="button" class={`bar-mark e-${bar.attempt.ended ?? 'open'}`} title={wordsOf(bar)}
       aria-label={wordsOf(bar)} style={{ left: `${left}px`, width: `${width}px` }}
@@ -92,7 +95,8 @@ function BarMark({ bar, scale }: { bar: Bar; scale: Scale }) {
           <i key={p.kind} class={`piece piece-${p.kind}`}
             style={{ width: `${((p.to - p.from) / all) * 100}%` }} />
         ))}
-      {width > 46 && bar.count === 1 && <span class="bar-word">{length(bar.to - bar.from)}</span>}
+      {width > word.length * CHARACTER_PX + BAR_INSET_PX && bar.count === 1
+        && <span class="bar-word">{word}</span>}
     </button>
   );
 }
@@ -140,11 +144,13 @@ function Scaled({ scale }: { scale: Scale }) {
 }
 
 function Legend() {
-  const parts: [string, string][] = [['queued', 'queued'], ['running', 'running'],
-    ['retrying', 'waits for a retry']];
+  const parts: [string, string, string][] = [['open', 'queued', 'queued'],
+    ['open', 'running', 'running'], ['completed', 'running', 'completed'],
+    ['failed', 'running', 'failed'], ['cancelled', 'running', 'cancelled or replayed'],
+    ['open', 'retrying', 'waits for a retry']];
   return (
-    <p class="bar-legend quiet">{parts.map(([kind, words]) => (
-      <span key={kind}><i class={`piece piece-${kind}`} />{words}</span>
+    <p class="bar-legend quiet">{parts.map(([ended, kind, words]) => (
+      <span key={words} class={`e-${ended}`}><i class={`piece piece-${kind}`} />{words}</span>
     ))}<span><i class="piece timeline-pause" />paused</span></p>
   );
 }
