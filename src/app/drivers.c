@@ -264,6 +264,13 @@ static void arrive(void *context, const struct queue_sqs_event *e, queue_sqs_ver
     d->config.events(d->config.context, &p, reply, reply_context);
 }
 
+/* A node that its store does not hear can make nothing durable. */
+static bool is_able(void *context)
+{
+    const struct drivers *d = context;
+    return flow_is_heard(d->flow);
+}
+
 static void say(void *context, bool is_bad, struct slice sentence)
 {
     (void)context;
@@ -284,7 +291,7 @@ static enum err open_far(struct drivers *d, int64_t now_ms, char *message)
     }
     enum err e = queue_sqs_read(&a, slice_of(d->config.url), &c, &why);
     if (e == ERR_NONE) {
-        c.engine = (struct queue_sqs_engine){d, read_message, arrive, read_name, say};
+        c.engine = (struct queue_sqs_engine){d, read_message, arrive, is_able, read_name, say};
         c.seed = d->config.seed;
         c.now_ms = now_ms;
         e = queue_sqs_open(&c, &d->far);

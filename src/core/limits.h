@@ -68,6 +68,7 @@
 #define ATTENTION_TRIES 5        /* or after so many attempts */
 #define NODE_BEAT_MS 500         /* how often a node that shares its store says that it lives */
 #define NODE_SILENT_MS 2000      /* then the others finish its work */
+#define NODE_DEAF_MS 5000        /* its store is away for so long: then it refuses at once */
 #define NODE_NAME_BYTES_MAX 60   /* of --node; a start adds its suffix */
 #define NODES_MAX 256            /* that share a store */
 #define TICK_ROWS_MAX 20000      /* due instances that a tick in AWS Lambda looks at */

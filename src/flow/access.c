@@ -348,7 +348,7 @@ static bool is_name_taken(const struct flow *f, struct slice name)
 void access_create(struct flow *f, const struct access_order *o, access_reply *reply, void *context)
 {
     struct key key = {.shown = {.role = o->role, .expires_at_ms = o->expires_at_ms}};
-    enum err refusal = flow_refusal(f);
+    enum err refusal = flow_write_refusal(f);
     if (refusal != ERR_NONE) {
         refuse(reply, context, refusal, NULL);
         return;
@@ -375,7 +375,7 @@ void access_revoke(struct flow *f, struct slice id, struct slice actor, access_r
 {
     const struct key *known = map_find(&f->access.keys, id);
     struct key key;
-    enum err refusal = flow_refusal(f);
+    enum err refusal = flow_write_refusal(f);
     if (refusal != ERR_NONE || known == NULL) {
         bool is_unknown = refusal == ERR_NONE;
         refuse(reply, context, is_unknown ? ERR_NOT_FOUND : refusal,

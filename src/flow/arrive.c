@@ -410,7 +410,7 @@ void arrive_again(struct flow *f, struct arrival *v)
 
 void flow_arrive(struct flow *f, const struct event *e, flow_reply *reply, void *context)
 {
-    struct flow_answer answer = {.err = flow_refusal(f)};
+    struct flow_answer answer = {.err = flow_write_refusal(f)};
     struct arrival *v = NULL;
     if (answer.err == ERR_NONE && f->arrivals_in_flight >= ARRIVALS_MAX)
         answer.err = ERR_OVERLOAD;
@@ -445,7 +445,7 @@ static bool keep_bad(struct flow *f, struct arrival *v, struct flow_bad *b)
 void flow_arrive_bad(struct flow *f, const struct event *e, const struct flow_bad *bad,
                      flow_reply *reply, void *context)
 {
-    struct flow_answer answer = {.err = flow_refusal(f)};
+    struct flow_answer answer = {.err = flow_write_refusal(f)};
     struct arrival *v = answer.err == ERR_NONE ? arrival_new(f, e, reply, context) : NULL;
     struct flow_bad b = *bad;
     if (answer.err == ERR_NONE && (v == NULL || !keep_bad(f, v, &b)))

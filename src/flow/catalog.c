@@ -462,7 +462,7 @@ void flow_apply(struct flow *f, const struct flow_source *source, flow_apply_rep
 {
     struct parsing parsing;
     struct apply *p = calloc(1, sizeof *p);
-    struct flow_applied refused = {.err = flow_refusal(f)};
+    struct flow_applied refused = {.err = flow_write_refusal(f)};
     if (p == NULL || refused.err != ERR_NONE) {
         refused.err = refused.err == ERR_NONE ? ERR_MEMORY : refused.err;
         free(p);

@@ -109,6 +109,14 @@ bool cluster_is_heard(const struct flow *f)
     return f->cluster == NULL || f->now_ms < f->cluster->heard_at_ms + NODE_SILENT_MS;
 }
 
+/* Until then what has arrived waits: a store that elects another primary is soon back. */
+bool cluster_is_deaf(const struct flow *f)
+{
+    const struct cluster *c = f->cluster;
+    return c != NULL && !f->config.is_guest && c->heard_at_ms > 0 &&
+           f->now_ms >= c->heard_at_ms + NODE_DEAF_MS;
+}
+
 /* A guest is heard while it has something to say. */
 bool flow_is_heard(const struct flow *f)
 {

@@ -198,6 +198,12 @@ enum err flow_refusal(const struct flow *f)
     return f->state == FLOW_READY ? ERR_NONE : ERR_CLOSING;
 }
 
+enum err flow_write_refusal(const struct flow *f)
+{
+    enum err err = flow_refusal(f);
+    return err == ERR_NONE && cluster_is_deaf(f) ? ERR_STORE : err;
+}
+
 enum err flow_start_error(const struct flow *f)
 {
     return f->start_err;

@@ -241,7 +241,8 @@ struct flow {
 };
 
 uint64_t flow_random(struct flow *f);
-enum err flow_refusal(const struct flow *f); /* why it takes nothing now; ERR_NONE: it does */
+enum err flow_refusal(const struct flow *f); /* why it answers nothing now; ERR_NONE: it does */
+enum err flow_write_refusal(const struct flow *f); /* why it takes nothing now */
 
 /* entry.c */
 struct entry *entry_find(const struct flow *f, struct slice id);
@@ -427,6 +428,7 @@ bool cluster_is_living(const struct flow *f, struct slice node);
 /* Whether a node has said that the messages of its record there are out. */
 bool cluster_has_sent(const struct flow *f, struct slice node, uint64_t pos);
 bool cluster_is_heard(const struct flow *f); /* the others see that this node lives */
+bool cluster_is_deaf(const struct flow *f);  /* for longer than an election should take */
 bool cluster_is_watching(const struct flow *f, struct slice node); /* it lives, and is no guest */
 bool cluster_has_left(const struct flow *f);                       /* draining: the others know */
 void cluster_drop(struct flow *f);

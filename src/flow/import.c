@@ -402,7 +402,7 @@ static bool read_within(struct import *w)
 void flow_import(struct flow *f, const struct import_chain *chain, import_reply *reply,
                  void *context)
 {
-    enum err err = flow_refusal(f);
+    enum err err = flow_write_refusal(f);
     if (err == ERR_NONE && f->imports.count >= IMPORTS_MAX)
         err = ERR_OVERLOAD;
     struct import *w = err == ERR_NONE ? calloc(1, sizeof *w) : NULL;

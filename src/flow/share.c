@@ -119,7 +119,7 @@ static void copy_order(struct sharing *s, void *what)
 
 void share_make(struct flow *f, const struct share_order *o, share_reply *reply, void *context)
 {
-    enum err refusal = flow_refusal(f);
+    enum err refusal = flow_write_refusal(f);
     struct sharing *s = refusal == ERR_NONE ? calloc(1, sizeof *s) : NULL;
     if (s == NULL) {
         reply(context, refusal == ERR_NONE ? ERR_MEMORY : refusal, SLICE_NONE, SLICE_NONE);

@@ -39,6 +39,8 @@ struct queue_sqs_engine {
      * again. */
     void (*arrive)(void *context, const struct queue_sqs_event *e, queue_sqs_verdict *reply,
                    void *reply_context);
+    /* Whether it can work on what arrives. While it cannot, events stay where others find them. */
+    bool (*is_able)(void *context);
     /* The name of the task message with this text, in the arena. False: it is none. */
     bool (*read_name)(void *context, struct arena *a, struct slice json, struct queue_message *out);
     /* A sentence for the log: something went wrong or works again. */

@@ -95,14 +95,19 @@ static void work(struct queue_sqs *q, struct far_event *e)
     q->engine.arrive(q->engine.context, &event, take_verdict, e);
 }
 
+static bool is_able(const struct queue_sqs *q)
+{
+    return q->engine.is_able(q->engine.context);
+}
+
 /* No verdict: it comes again, and so does what waited behind it. */
 static void give_back(struct queue_sqs *q, struct far_event *e, enum err err)
 {
     struct far_events *s = e->queue->events;
     int64_t after_s = 1 + (int64_t)(far_random(q) % 3);
     struct far_event *younger;
-    if (err == ERR_CLOSING)
-        after_s = 0;
+    if (err == ERR_CLOSING || !is_able(q))
+        after_s = 0; /* for others: this node takes none */
     else if (err_is_retryable(err))
         s->receive_at_ms = time_add(q->now_ms, PAUSE_MS);
     else if (err != ERR_NEWER) /* which is for another node, that knows it */
@@ -151,7 +156,7 @@ static void take_message(struct queue_sqs *q, struct far_queue *w, yyjson_val *v
     list_append(&w->events->in_hand, &e->link);
     q->events_in_hand++;
     q->event_bytes += e->body.len;
-    if (q->is_draining)
+    if (q->is_draining || !is_able(q))
         far_delete_give_back(q, e, 0);
     else if (!has_elder(e))
         work(q, e);
@@ -258,23 +263,9 @@ static int64_t next_of(const struct queue_sqs *q, const struct far_queue *w)
     return at_ms;
 }
 
-void far_receive_round(struct queue_sqs *q, struct far_queue *w)
-{
-    if (!q->is_started)
-        return;
-    if (far_queue_is_ready(q, w)) {
-        far_delete_round(q, w);
-        if (!q->is_draining)
-            receive_more(q, w);
-    }
-    far_queue_wake_at(q, w, next_of(q, w));
-}
-
 /* What Amazon SQS has begun to hand over is taken and given back; the others are hung up on. */
-void far_receive_drain(struct queue_sqs *q, struct far_queue *w)
+static void hang_up(struct far_events *s)
 {
-    struct far_events *s = w->events;
-    const struct list *l = &s->in_hand;
     for (size_t k = 0; k < FAR_POLLS_MAX; k++) {
         if (s->calls[k] == NULL || s->calls[k]->exchange->len > 0)
             continue;
@@ -282,6 +273,27 @@ void far_receive_drain(struct queue_sqs *q, struct far_queue *w)
         s->calls[k] = NULL;
         s->polls--;
     }
+}
+
+void far_receive_round(struct queue_sqs *q, struct far_queue *w)
+{
+    bool can_take = !q->is_draining && is_able(q);
+    if (!q->is_started)
+        return;
+    if (far_queue_is_ready(q, w)) {
+        far_delete_round(q, w);
+        if (can_take)
+            receive_more(q, w);
+    }
+    if (!can_take)
+        hang_up(w->events);
+    far_queue_wake_at(q, w, next_of(q, w));
+}
+
+void far_receive_drain(struct queue_sqs *q, struct far_queue *w)
+{
+    struct far_events *s = w->events;
+    const struct list *l = &s->in_hand;
     for (struct link *k = list_first(l), *next; k != NULL; k = next) {
         struct far_event *e = LINK_OWNER(k, struct far_event, link);
         next = list_after(l, k);

@@ -1,7 +1,9 @@
 """A replica set that fails over, hangs, is cut off and refuses commands, under load."""
 
-from _cluster import Cluster, OwnSqs, Replicas, must, until
-from _load import Load, judge, verify_all
+import json
+
+from _cluster import Cluster, OwnSqs, Replicas, must, sqs_client, until
+from _load import Load, judge, statuses, verify_all
 from _server import Cases
 
 STEP_DOWNS = 4
@@ -70,6 +72,41 @@ def node_cut_off(cluster, find_members):
         judge(load, may_repeat=True)
 
 
+def events_are_left(cluster):
+    """A node whose store does not hear it takes no events, and says no at once."""
+    node, other = cluster.nodes[0], cluster.nodes[1]
+    load = Load(cluster)
+    node.post("/v1/templates", load.template)
+    for lost in cluster.nodes[1:]:
+        lost.kill()
+    node.cut_from_store()
+    until("the node says so", lambda: node.ask("GET", "/readyz")[0] == 503)
+    until("it asks for nothing", lambda: events_queue(cluster)["waiting_receives"] == 0)
+    start = {"event": "StartWorkflow", "template": load.name, "key": "left", "input": {"key": "left"}}
+    sqs = sqs_client(cluster.sqs.url)
+    url = sqs.get_queue_url(QueueName=cluster.sqs.events)["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps(start))
+    left = events_queue(cluster)
+    must((left["visible"], left["in_flight"]) == (1, 0), f"the event is {left}")
+    until("it refuses at once", lambda: is_refused(node, start))
+    other.start()
+    until("the event is applied elsewhere", lambda: len(statuses(other, load.name)) == 1)
+
+
+def events_queue(cluster):
+    return cluster.sqs.get(f"/v1/queues/{cluster.sqs.events}")
+
+
+def is_refused(node, start):
+    """No: it waits for its store longer than one can ask."""
+    try:
+        status, answer = node.ask("POST", "/v1/instances", start, timeout_s=1)
+    except OSError:
+        return False
+    must(status == 503 and answer["error"]["code"] == "store_failed", f"{status}: {answer}")
+    return True
+
+
 def is_silent(asked, node):
     """By its name, which has a suffix of its own at each start."""
     return all(not n["alive"] for n in asked.get("/v1/status")["nodes"]
@@ -100,6 +137,8 @@ def main():
                     lambda: [cluster.primary()])
         cluster.check(cases, "a node is cut off from the replica set", node_cut_off,
                     lambda: replicas.members)
+        cluster.check(cases, "events are left to others by a node that its store does not hear",
+                      events_are_left)
         for command in (*WRITES, *READS, "hello", "ping"):
             cluster.check(cases, f"{command} fails in every way", command_fails, command)
         cluster.check(cases, "verify is clean at every node", verify_all)

@@ -89,6 +89,37 @@ TEST(nodes_that_were_silent_together_do_not_take_each_other_for_dead)
     nodes_close();
 }
 
+static void lose(struct store_view *v, struct store_request *r)
+{
+    (void)v;
+    r->err = ERR_STORE;
+}
+
+static void keep_err(void *context, const struct flow_answer *answer)
+{
+    *(enum err *)context = answer->err;
+}
+
+TEST(a_node_whose_store_is_away_for_long_refuses_at_once)
+{
+    nodes_open();
+    struct node *a = &nodes.of[0];
+    struct event e = {
+        .kind = EVENT_START, .template = SLICE("pair"), .key = SLICE("L"), .source = SLICE("test")};
+    void (*answered)(struct store_view *, struct store_request *) = a->store.answered;
+    a->store.answered = lose;
+    nodes_wait(NODE_SILENT_MS + NODE_BEAT_MS);
+    CHECK(!flow_is_heard(a->flow));
+    nodes_wait(NODE_DEAF_MS - NODE_SILENT_MS);
+    enum err err = ERR_NONE;
+    flow_arrive(a->flow, &e, keep_err, &err);
+    CHECK_INT(err, ERR_STORE);
+    a->store.answered = answered;
+    nodes_wait(2 * NODE_BEAT_MS);
+    (void)node_start(a, "L");
+    nodes_close();
+}
+
 TEST(what_a_dead_node_had_to_wake_is_shared_out)
 {
     nodes_open();
