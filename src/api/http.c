@@ -112,6 +112,18 @@ static void fill_tls(const struct http_config *config, struct MHD_OptionItem ite
     items[count] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
 }
 
+/* Where descriptors were short, the library stops to listen, and begins again in the first of its
+ * runs after one in which a connection has ended: that one must not wait for anything else. */
+static void note_end(void *server, struct MHD_Connection *connection, void **socket,
+                     enum MHD_ConnectionNotificationCode what)
+{
+    struct http_server *s = server;
+    (void)connection;
+    (void)socket;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED)
+        s->has_ended = true;
+}
+
 static struct MHD_Daemon *start_daemon(struct http_server *s, const struct http_config *config,
                                        int listen_fd, bool is_v6)
 {
@@ -123,7 +135,8 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, const struct http_
         flags, 0, NULL, NULL, http_request_take, s, /* */
         MHD_OPTION_LISTEN_SOCKET, listen_fd,        /* */
         MHD_OPTION_URI_LOG_CALLBACK, http_request_begin, s, MHD_OPTION_NOTIFY_COMPLETED,
-        http_request_end, s, MHD_OPTION_CONNECTION_LIMIT, connections_max(), /* */
+        http_request_end, s, MHD_OPTION_NOTIFY_CONNECTION, note_end, s, /* */
+        MHD_OPTION_CONNECTION_LIMIT, connections_max(),                 /* */
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_PER_IP_MAX,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_IDLE_S_MAX, /* */
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_HEADER_BYTES_MAX, MHD_OPTION_ARRAY, tls,
@@ -231,12 +244,15 @@ void http_round(struct http_server *s)
 {
     if (s->watched > 0)
         notice_gone(s);
+    s->has_ended = false;
     (void)MHD_run(s->daemon);
 }
 
 int64_t http_next_ms(const struct http_server *s)
 {
     MHD_UNSIGNED_LONG_LONG ms;
+    if (s->has_ended)
+        return 0;
     if (MHD_get_timeout(s->daemon, &ms) != MHD_YES)
         return TIME_NEVER;
     return ms > INT32_MAX ? INT32_MAX : (int64_t)ms;

@@ -69,6 +69,7 @@ struct http_server {
     size_t body_bytes; /* of all bodies held */
     size_t watched;
     bool is_closing, is_secure;
+    bool has_ended; /* a connection has, in the last round */
 };
 
 /* http_request.c: callbacks of the library. */
