@@ -224,6 +224,12 @@ TEST(sqs_judges_errors)
 
 /* --- messages --- */
 
+static bool always_able(void *context)
+{
+    (void)context;
+    return true;
+}
+
 static void never_say(void *context, bool is_bad, struct slice sentence)
 {
     (void)context;
@@ -235,7 +241,7 @@ static struct queue_sqs *open_queues(void)
 {
     struct queue_sqs_config c = {.region = SLICE("eu-central-1"),
                                  .endpoint = SLICE("http://127.0.0.1:1"),
-                                 .engine = {.say = never_say},
+                                 .engine = {.say = never_say, .is_able = always_able},
                                  .seed = 7,
                                  .now_ms = 1000000};
     struct queue_sqs *q = NULL;
