@@ -18,7 +18,7 @@ import { ORDER, ORDER_2 } from './_templates.mjs';
 
 const server = await startServer();
 const browser = await openBrowser(server);
-const { page, complaints } = browser;
+const { page, complaints, forgive } = browser;
 const hash = () => decodeURIComponent(new URL(page.url()).hash);
 const text = page.getByRole('textbox', { name: 'Template' });
 const state = page.locator('.e-state');
@@ -31,10 +31,6 @@ async function write(yaml) {
   await page.keyboard.press('Delete');
   await page.keyboard.insertText(yaml);
 }
-
-/** The complaints but those about answers that a test asked for. */
-const forgive = (pattern) =>
-  complaints.splice(0, complaints.length, ...complaints.filter((c) => !pattern.test(c)));
 
 await check('a new template begins with an example, each of them valid', async () => {
   await visit(browser, server, '#/templates/+/edit');
@@ -110,7 +106,7 @@ await check('what was meant is put in from the error itself', async () => {
   await page.locator('.cm-lintRange-error', { hasText: 'quue' }).hover();
   await page.getByRole('button', { name: 'Change to queue' }).click();
   await until('it is changed', async () => (await written()).includes('queue: cook_queue'));
-  forgive(/status of 400/);
+  await forgive(/status of 400/);
 });
 
 await check('the graph follows what is written', async () => {
@@ -158,7 +154,7 @@ await check('a key is explained where the pointer rests', async () => {
     .getByText('so that many tasks do not come back at once')
     .waitFor();
   await shot(browser, 'template-edit-help');
-  forgive(/status of 400/);
+  await forgive(/status of 400/);
 });
 
 await check('Tab does not trap: Escape, then Tab leaves, as it says below', async () => {
@@ -225,7 +221,7 @@ await check('nothing new is not applied, and errors are gone to', async () => {
   must((await page.getByRole('dialog').count()) === 0, 'no dialog');
   await page.getByRole('button', { name: 'Discard' }).click();
   await state.getByText('It is version 3 of order as it stands.').waitFor();
-  forgive(/status of 400/);
+  await forgive(/status of 400/);
 });
 
 await check('an older version can be begun from', async () => {
@@ -241,7 +237,7 @@ await check('JSON is written and completed as well', async () => {
   await page.keyboard.press('Escape');
   await write('{"name": "j", "stages": [{"name": "s", "tasks": [{"name": "t", "queue": "q"}]}]}');
   await state.getByText('Valid. Applying it makes j, a new template.').waitFor();
-  forgive(/status of 400/);
+  await forgive(/status of 400/);
 });
 
 await check('a lost server is said, the text stays, and it heals', async () => {
