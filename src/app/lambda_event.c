@@ -179,22 +179,28 @@ static struct slice cut_base(struct arena *a, struct slice path, yyjson_val *eve
     return cut_stage(a, path, event);
 }
 
+/* An address with its query, as the event has it. */
+static struct slice end_uri(struct arena *a, struct text *t, enum lambda_shape shape,
+                            yyjson_val *event)
+{
+    struct slice query = json_get_text(event, "rawQueryString");
+    if (shape != LAMBDA_URL) {
+        put_query(a, t, event, shape == LAMBDA_ALB);
+    } else if (query.len > 0) {
+        text_put_char(t, '?');
+        text_put(t, query);
+    }
+    return t->is_cut ? SLICE_NONE : text_slice(t);
+}
+
 static struct slice write_uri(struct arena *a, enum lambda_shape shape, yyjson_val *event)
 {
     struct text t = text_new(a, URI_BYTES_MAX);
-    bool is_url = shape == LAMBDA_URL;
-    struct slice path = json_get_text(event, is_url ? "rawPath" : "path");
-    struct slice query = is_url ? json_get_text(event, "rawQueryString") : SLICE_NONE;
+    struct slice path = json_get_text(event, shape == LAMBDA_URL ? "rawPath" : "path");
     if (shape != LAMBDA_ALB)
         path = cut_base(a, path, event);
     put_path(&t, path.len > 0 ? path : SLICE("/"));
-    if (query.len > 0) {
-        text_put_char(&t, '?');
-        text_put(&t, query);
-    }
-    if (!is_url)
-        put_query(a, &t, event, shape == LAMBDA_ALB);
-    return t.is_cut ? SLICE_NONE : text_slice(&t);
+    return end_uri(a, &t, shape, event);
 }
 
 struct slice lambda_event_detour(struct arena *a, enum lambda_shape shape, yyjson_val *event)
@@ -202,7 +208,6 @@ struct slice lambda_event_detour(struct arena *a, enum lambda_shape shape, yyjso
     bool is_url = shape == LAMBDA_URL;
     yyjson_val *from = is_url ? event : json_get(event, "requestContext");
     struct slice path = json_get_text(from, is_url ? "rawPath" : "path"), name = SLICE_NONE;
-    struct slice query = is_url ? json_get_text(event, "rawQueryString") : SLICE_NONE;
     struct text t = text_new(a, URI_BYTES_MAX);
     bool is_root = cut_stage(a, path, event).len == 0 || is_text(event, "resource", "/");
     if (shape == LAMBDA_ALB || !is_root || path.len < 2 || path.at[path.len - 1] == '/')
@@ -211,13 +216,7 @@ struct slice lambda_event_detour(struct arena *a, enum lambda_shape shape, yyjso
         slice_cut(path, '/', &name, &path);
     put_path(&t, name);
     text_put_char(&t, '/');
-    if (query.len > 0) {
-        text_put_char(&t, '?');
-        text_put(&t, query);
-    }
-    if (!is_url)
-        put_query(a, &t, event, false);
-    return t.is_cut ? SLICE_NONE : text_slice(&t);
+    return end_uri(a, &t, shape, event);
 }
 
 /* --- the request ------------------------------------------------------------------------------ */

@@ -64,11 +64,6 @@ static void add_up(struct migrate_sum *s, struct arena *a, const struct store_re
     s->high += parts[1];
 }
 
-static bool is_sys(struct slice instance)
-{
-    return slice_has_prefix(instance, SLICE(STORE_CHAIN));
-}
-
 /* --- what there is --- */
 
 static void note_seed(struct migrate *m, struct slice id)
@@ -86,7 +81,7 @@ static void note_seed(struct migrate *m, struct slice id)
 
 static enum err note_instance(struct migrate *m, const struct store_record *r)
 {
-    if (is_sys(r->instance))
+    if (store_is_chain(r->instance))
         return ERR_NONE;
     if (r->seq == SEED_RECORDS)
         note_seed(m, r->instance);

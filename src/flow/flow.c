@@ -228,7 +228,7 @@ static void behind_read(struct flow *f, struct ask *q)
     enum err err = q->r.err;
     f->stated_pos = q->r.folded_pos;
     for (uint32_t k = 0; k < q->r.row_count && err == ERR_NONE; k++)
-        if (!slice_has_prefix(q->r.rows[k].id, SLICE(STORE_CHAIN)))
+        if (!store_is_chain(q->r.rows[k].id))
             err = read_behind_one(f, &q->r.rows[k], q->r.folded_pos);
     if (q->r.last_pos > f->last_pos)
         f->last_pos = q->r.last_pos;

@@ -25,11 +25,6 @@ struct feed {
     uint32_t name_count;
 };
 
-static bool is_sys(struct slice instance)
-{
-    return slice_has_prefix(instance, SLICE(STORE_CHAIN));
-}
-
 /* --- whose it is --- */
 
 struct name {
@@ -79,7 +74,7 @@ static bool may_be_asked(const struct flow_query *q, const struct store_record *
     return query_is_any(&q->verdict, s->verdict) && query_is_any(&q->event, s->event) &&
            s->at_ms >= q->since_ms && (q->until_ms == 0 || s->at_ms < q->until_ms) &&
            (q->id.len == 0 || slice_eq(q->id, s->instance) ||
-            (q->acts_only && is_sys(s->instance)));
+            (q->acts_only && store_is_chain(s->instance)));
 }
 
 static bool is_asked(const struct flow_query *q, const struct store_record *s,
@@ -126,7 +121,7 @@ static void choose(struct query *q, void *argument)
     for (uint32_t k = 0; k < page->record_count; k++) {
         const struct store_record *s = &page->records[k];
         w->is_wanted[k] = is_wanted(q, s);
-        if (w->is_wanted[k] && !is_sys(s->instance) && find_here(q, s->instance) == NULL)
+        if (w->is_wanted[k] && !store_is_chain(s->instance) && find_here(q, s->instance) == NULL)
             note_id(q, s->instance);
     }
     q->f->scratch.edge = NULL;
@@ -142,7 +137,7 @@ static void put_record(struct query *q, const struct store_record *s)
     if (record_decode(&q->f->scratch, s->bytes, &r) != ERR_NONE)
         return;
     struct name n =
-        is_sys(s->instance) ? (struct name){r.template, r.key} : find_name(q, s->instance);
+        store_is_chain(s->instance) ? (struct name){r.template, r.key} : find_name(q, s->instance);
     if (!is_named_so(&q->q, n))
         return;
     q->feed->found++;

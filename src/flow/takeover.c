@@ -47,7 +47,7 @@ static void behind_read(struct flow *f, struct ask *q)
     t->is_page_asked = false;
     t->is_failed |= q->r.err != ERR_NONE;
     for (uint32_t k = 0; k < q->r.row_count && !t->is_failed; k++)
-        if (!slice_has_prefix(q->r.rows[k].id, SLICE(STORE_CHAIN)))
+        if (!store_is_chain(q->r.rows[k].id))
             t->is_failed |= !take_instance(f, t, &q->r.rows[k]);
     if (!t->is_failed && slice_to_int(q->r.next, &from)) {
         t->from_pos = (uint64_t)from;

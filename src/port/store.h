@@ -293,6 +293,11 @@ struct store { /* the first member of every driver's struct */
 
 #define STORE_CHAIN "_sys:" /* the names of chains that belong to no instance begin so */
 
+static inline bool store_is_chain(struct slice id)
+{
+    return slice_has_prefix(id, SLICE(STORE_CHAIN));
+}
+
 /* Queue names of ready entries that are no messages. Of the latter two `at_ms` is when somebody
  * should look. Those of an instance in queues whose names begin with STORE_INBOX have one at_ms. */
 #define STORE_INBOX "@inbox"       /* waits for a person */

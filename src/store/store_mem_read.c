@@ -336,7 +336,7 @@ static enum err chains(struct store_mem *s, struct store_request *r)
 
     for (uint64_t pos = 1; pos <= s->data.feed_count; pos++) {
         struct slice id = s->data.feed[pos - 1].instance;
-        if (id.at == NULL || !slice_has_prefix(id, SLICE(STORE_CHAIN)) || is_among(r, id)) {
+        if (id.at == NULL || !store_is_chain(id) || is_among(r, id)) {
             continue;
         }
         struct store_row *row = grow_one(r->arena, &rows, &r->row_count, sizeof(*row));
