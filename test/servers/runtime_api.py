@@ -9,9 +9,10 @@ import queue
 import shutil
 import subprocess
 import tempfile
-import threading
 import time
 import zipfile
+
+from served import Served
 
 PATIENCE_S = 60
 HEALTH = {"version": "2.0", "rawPath": "/healthz", "rawQueryString": "", "headers": {},
@@ -110,8 +111,7 @@ class Quiet(http.server.BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
 
-class Threads(http.server.ThreadingHTTPServer):
-    daemon_threads = True
+class Threads(Served, http.server.ThreadingHTTPServer):
     tls = None  # wraps each connection
     handshakes = 0
 
@@ -121,20 +121,9 @@ class Threads(http.server.ThreadingHTTPServer):
             self.handshakes += 1
         super().finish_request(request, client)
 
-    def handle_error(self, *_):
-        """A handshake that the other side breaks off, a program that ends."""
-
     @property
     def port(self):
         return self.server_address[1]
-
-    def __enter__(self):
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.shutdown()
-        self.server_close()
 
 
 class RuntimeApi(Threads):

@@ -8,6 +8,8 @@ import struct
 import threading
 import time
 
+from served import Served
+
 OP_REPLY, OP_QUERY, OP_MSG = 1, 2004, 2013
 SIZES = {0x01: 8, 0x07: 12, 0x08: 1, 0x09: 8, 0x0A: 0, 0x10: 4, 0x11: 8, 0x12: 8}
 STRING, DOCUMENT, ARRAY, BINARY, BOOL, TIME, INT32, INT64 = 2, 3, 4, 5, 8, 9, 16, 18
@@ -71,10 +73,7 @@ def text_of(element):
     return element[1][4:-1].decode()
 
 
-class StoreDouble(socketserver.ThreadingTCPServer):
-    """Listens from the beginning of a `with` to its end."""
-
-    daemon_threads = True
+class StoreDouble(Served, socketserver.ThreadingTCPServer):
     disable_nagle_algorithm = True
 
     def __init__(self):
@@ -82,17 +81,6 @@ class StoreDouble(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), Connection)
         self.address = f"127.0.0.1:{self.server_address[1]}"
         self.uri = f"mongodb://{self.address}/double?replicaSet={SET}"
-
-    def __enter__(self):
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.shutdown()
-        self.server_close()
-
-    def handle_error(self, *_):
-        """A program that is killed resets its connections."""
 
     def answer(self, command, documents):
         """To a command, of which `documents` may have come beside it."""
