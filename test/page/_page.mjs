@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { AxeBuilder } from '@axe-core/playwright';
 import { chromium } from 'playwright-core';
 
-export const WAIT_MS = 15000;
+export const WAIT_MS = 30000;
 /** Text that must stay text wherever it is shown. */
 export const HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>';
 export const DESKTOP = { width: 1440, height: 900 };
@@ -42,14 +42,28 @@ export function must(is, what) {
   if (!is) throw new Error(what);
 }
 
+/** Waits until `probe` gives something, and returns it. `what` is told if it does not, or asked. */
 export async function until(what, probe) {
   const end = Date.now() + WAIT_MS;
   for (;;) {
     const value = await probe();
     if (value) return value;
-    if (Date.now() > end) throw new Error(`not within ${WAIT_MS} ms: ${what}`);
+    if (Date.now() > end)
+      throw new Error(`not within ${WAIT_MS} ms: ${typeof what === 'function' ? what() : what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/**
+ * Waits until what `read` gives is `wanted`, or has it where that is a pattern: what a page shows
+ * follows what was done to it, at once or later.
+ */
+export function becomes(wanted, read) {
+  let last;
+  return until(() => `${wanted}; it is ${last}`, async () => {
+    last = await read();
+    return wanted instanceof RegExp ? wanted.test(last) : last === wanted;
+  });
 }
 
 /* The server */
@@ -155,7 +169,12 @@ export async function openBrowser(server, options = {}) {
   const page = context.pages()[0] ?? await context.newPage();
   page.setDefaultTimeout(WAIT_MS);
   const complaints = watch(page, new URL(server.base).origin);
-  const forgive = forgiveIn(page, complaints);
+  const answered = answersOf(page);
+  /** Takes back what a case has provoked, of all complaints but the first `kept`. */
+  const forgive = async (pattern, kept = 0) => {
+    await answered();
+    complaints.push(...complaints.splice(kept).filter((c) => !pattern.test(c)));
+  };
   const close = async () => {
     await context.close();
     await rm(profile, { recursive: true, force: true });
@@ -181,19 +200,18 @@ function watch(page, origin) {
 }
 
 /**
- * What takes the complaints back that a case has provoked, once all is answered that the page has
- * asked: of two requests that are refused, the second may be so after the page has shown it.
+ * What waits until all is answered that the page has asked, and the browser has said what it has
+ * to say of it: of two requests that are refused, the second may be so after the page has shown it.
  */
-function forgiveIn(page, complaints) {
+function answersOf(page) {
   const open = new Set();
   const isStream = (r) => r.headers().accept === 'text/event-stream';
   page.on('request', (r) => isStream(r) || open.add(r));
   page.on('response', (r) => open.delete(r.request()));
   page.on('requestfailed', (r) => open.delete(r));
-  return async (pattern) => {
+  return async () => {
     await until('all is answered', () => open.size === 0);
-    await page.evaluate(() => undefined); // what the browser has to say of it comes before
-    complaints.splice(0, complaints.length, ...complaints.filter((c) => !pattern.test(c)));
+    await page.evaluate(() => undefined); // the browser's words come before
   };
 }
 
@@ -211,14 +229,15 @@ const WHILE_AWAY = new RegExp('^Failed to load resource: (net::ERR_(CONNECTION|I
  * says of requests is no complaint from the crash until the page is live again: no connection, or
  * 503, which a server answers while it begins.
  */
-export async function restart({ page, complaints }, server, meanwhile = async () => undefined) {
+export async function restart({ page, complaints, forgive }, server,
+  meanwhile = async () => undefined) {
   const before = complaints.length;
   await server.crash();
   await page.locator('.link-lost').waitFor({ state: 'attached' });
   await meanwhile();
   await server.start();
   await page.locator('.link-live').waitFor({ state: 'attached' });
-  complaints.push(...complaints.splice(before).filter((c) => !WHILE_AWAY.test(c)));
+  await forgive(WHILE_AWAY, before);
 }
 
 /** Nothing that the accessibility checker finds, in light and dark. */
@@ -253,9 +272,12 @@ export async function mustFit({ page }, where) {
   const before = page.viewportSize();
   await page.setViewportSize({ width: 360, height: 740 });
   await page.evaluate(() => new Promise(requestAnimationFrame));
-  const wide = await page.evaluate(findWide, SIDEWAYS);
+  let wide;
+  await until(() => `${where} fits into 360 px, too wide: ${wide.join(', ')}`, async () => {
+    wide = await page.evaluate(findWide, SIDEWAYS); // what measures itself is drawn once more
+    return wide.length === 0;
+  });
   await page.setViewportSize(before);
-  must(wide.length === 0, `${where}: too wide at 360 px: ${wide.join(', ')}`);
 }
 
 /** Leaves pictures of what is shown, wide and narrow, where SWM_SHOTS says. */

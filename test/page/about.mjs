@@ -1,25 +1,32 @@
 // The server about itself, and the keys of the keyboard.
 import { readFile } from 'node:fs/promises';
-import { check, finish, must, mustBeAccessible, mustFit, openBrowser, shot, startServer, until,
-  visit } from './_page.mjs';
+import { becomes, check, finish, must, mustBeAccessible, mustFit, openBrowser, shot, startServer,
+  until, visit } from './_page.mjs';
 
 const server = await startServer();
 const browser = await openBrowser(server);
 const { page, complaints } = browser;
 const fact = (name) => page.locator('.about-facts div').filter({
   has: page.locator('dt', { hasText: new RegExp(`^${name}$`) }) }).locator('dd').textContent();
-const isAt = (hash) => until(`the address is ${hash}`, () => new URL(page.url()).hash === hash);
+const limits = () => page.locator('.limits tbody tr').count();
+/** The letter must come soon after the g: where it did not, once more. */
+const goTo = (letter, hash) => becomes(hash, async () => {
+  await page.keyboard.press('g');
+  await page.keyboard.press(letter);
+  return new URL(page.url()).hash;
+});
 
 await check('the server tells its version, mode, store, node and limits', async () => {
   await visit(browser, server, '#/about');
   await page.getByText('takes work', { exact: true }).waitFor();
   const status = await server.api('/v1/status');
-  must(await fact('Version') === status.version && await fact('Node') === status.node, 'version');
-  must(await fact('Mode') === status.mode && await fact('Store') === status.store.name, 'store');
-  must(await page.locator('.limits tbody tr').count() === status.limits.length, 'each limit');
-  const nodes = await page.locator('.nodes tbody tr').count();
-  must(nodes === status.nodes.length, `${nodes} nodes of ${status.nodes.length}`);
-  if (nodes > 0)
+  await becomes(status.version, () => fact('Version'));
+  await becomes(status.node, () => fact('Node'));
+  await becomes(status.mode, () => fact('Mode'));
+  await becomes(status.store.name, () => fact('Store'));
+  await becomes(status.limits.length, limits);
+  await becomes(status.nodes.length, () => page.locator('.nodes tbody tr').count());
+  if (status.nodes.length > 0)
     await page.locator('.nodes tr', { hasText: status.node }).getByText('alive').waitFor();
 });
 
@@ -27,11 +34,10 @@ await check('a limit is found, and told in its unit', async () => {
   await page.locator('h1').click();
   await page.keyboard.press('/');
   await page.keyboard.type('payload');
-  await until('it alone is left', async () => await page.locator('.limits tbody tr').count() === 1);
-  must((await page.locator('.limits tbody').textContent()).endsWith('256 KiB'), 'its size');
+  await becomes(1, limits);
+  await becomes(/256 KiB$/, () => page.locator('.limits tbody').textContent());
   await page.reload();
-  await until('the address keeps it', async () =>
-    await page.locator('.limits tbody tr').count() === 1);
+  await becomes(1, limits);
 });
 
 await check('documents for programs are saved', async () => {
@@ -53,17 +59,11 @@ await check('it has no fault of accessibility and fits a narrow window', async (
 await check('g and a letter goes to each view', async () => {
   const letters = { i: '#/instances', b: '#/inbox', t: '#/templates', q: '#/queues', e: '#/events',
     a: '#/audit', k: '#/keys', s: '#/about', o: '#/' };
-  for (const [letter, hash] of Object.entries(letters)) {
-    await page.keyboard.press('g');
-    await page.keyboard.press(letter);
-    await isAt(hash);
-  }
+  for (const [letter, hash] of Object.entries(letters)) await goTo(letter, hash);
 });
 
 await check('? shows them, and in a field or a dialog a letter is a letter', async () => {
-  await page.keyboard.press('g');
-  await page.keyboard.press('q');
-  await isAt('#/queues');
+  await goTo('q', '#/queues');
   await page.keyboard.press('?');
   const dialog = page.getByRole('dialog');
   await dialog.getByText('Search in this view').waitFor();
@@ -77,7 +77,7 @@ await check('? shows them, and in a field or a dialog a letter is a letter', asy
   await page.keyboard.press('/');
   await page.keyboard.type('gt?/');
   const field = page.locator('#main input[type=search]');
-  must(await field.inputValue() === 'gt?/', await field.inputValue());
+  await becomes('gt?/', () => field.inputValue());
   must(new URL(page.url()).hash.startsWith('#/queues'), page.url());
   must(await dialog.count() === 0, 'no dialog opens');
   await page.keyboard.press('Control+g');

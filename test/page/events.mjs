@@ -1,7 +1,6 @@
 // The feed and the audit: live, standing still, looked through, followed to the instance.
-import { apply, check, complete, finish, HOSTILE, must, mustBeAccessible, mustFit, openBrowser,
-  shot,
-  startServer, take, until, visit } from './_page.mjs';
+import { apply, becomes, check, complete, finish, HOSTILE, must, mustBeAccessible, mustFit,
+  openBrowser, shot, startServer, take, until, visit } from './_page.mjs';
 
 const ORDERS = `
 name: orders
@@ -25,14 +24,14 @@ await check('events come by themselves, the newest first', async () => {
   await start('ORDER-1');
   await start(HOSTILE);
   await page.locator('.ev', { hasText: HOSTILE }).waitFor();
-  const first = await rows().first().textContent();
-  must(first.includes(HOSTILE), first);
+  await until('it is the first', async () =>
+    (await rows().first().textContent()).includes(HOSTILE));
   must(await page.locator('img[src="x"]').count() === 0, 'a hostile key became markup');
 });
 
 await check('paused, it stands still and counts what is new', async () => {
   await page.getByRole('button', { name: 'Pause', exact: true }).click();
-  must(page.url().includes('paused=1'), page.url());
+  await becomes(/paused=1/, () => page.url());
   const before = await rows().count();
   await start('ORDER-2');
   await page.getByRole('button', { name: /1 new/ }).waitFor();
@@ -61,8 +60,8 @@ await check('filters are in the address, and hold for what comes', async () => {
   await control(instance, 'resume', 'by mistake'); // it is running: a duplicate
   await visit(browser, server, '#/events');
   await page.getByRole('button', { name: 'Duplicate' }).click();
-  await until('duplicates alone', async () => await rows().count() === 1);
-  must(page.url().includes('verdict=duplicate'), page.url());
+  await becomes(1, () => rows().count());
+  await becomes(/verdict=duplicate/, () => page.url());
   await start('ORDER-3');
   await control(instance, 'resume', 'again');
   await until('another duplicate', async () => await rows().count() === 2);

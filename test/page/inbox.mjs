@@ -1,7 +1,7 @@
 // The inbox: what is overdue first, whose it is, the story, the form made from the schema, the
 // answer.
-import { apply, check, complete, DESKTOP, fail, finish, HOSTILE, must, mustBeAccessible, mustFit,
-  openBrowser, PHONE, shot, startServer, take, until, visit } from './_page.mjs';
+import { apply, becomes, check, complete, DESKTOP, fail, finish, HOSTILE, must, mustBeAccessible,
+  mustFit, openBrowser, PHONE, shot, startServer, take, until, visit } from './_page.mjs';
 
 const ORDERS = `
 name: food-order
@@ -61,8 +61,8 @@ await check('what is due comes first, then the oldest', async () => {
   await fail(server, await take(server, 'cook_queue'), 'OvenBusy', 'all ovens are taken');
   await complete(server, await take(server, 'cook_queue', (m) => m.attempt === 2), { dishes: 2 });
   await until('three tasks wait', async () => await rows().count() === 3);
-  const names = await page.locator('.todo-task').allTextContents();
-  must(names.join() === 'deliver_food,check_photo,sign', names.join());
+  await becomes('deliver_food,check_photo,sign', async () =>
+    (await page.locator('.todo-task').allTextContents()).join());
   await page.locator('.todo .late').first().waitFor(); // its second is over
 });
 
@@ -91,7 +91,7 @@ await check('completing gives the output as it was typed, by the name of the rea
   await page.getByLabel('Your name', { exact: true }).fill('ann');
   await page.getByRole('button', { name: 'That is me' }).click();
   await until('only hers', async () => await rows().count() === 1);
-  must(page.url().includes('mine=1'), page.url());
+  await becomes(/mine=1/, () => page.url());
   await rows().first().click();
   await open().getByLabel('Received by').fill('Mrs. Doe');
   await open().getByLabel('Tip').fill('2.50');
@@ -107,8 +107,10 @@ await check('completing gives the output as it was typed, by the name of the rea
     JSON.stringify(task.output));
   const text = await (await fetch(`${server.base}/v1/instances/ORDER-1`)).text();
   must(text.includes('2.50'), 'the digits are as typed');
-  const { events } = await server.api('/v1/audit?limit=1');
-  must(events[0].actor === 'ann' && events[0].source === 'page', JSON.stringify(events[0]));
+  await becomes('ann on page', async () => {
+    const [{ actor, source }] = (await server.api('/v1/audit?limit=1')).events;
+    return `${actor} on ${source}`;
+  });
   await page.getByText('No task is waiting for ann').waitFor();
 });
 
@@ -126,7 +128,7 @@ await check('a group has its own list, in the address', async () => {
   await until('only check_photo', async () => await rows().count() === 1);
   await page.reload();
   await page.locator('.todo', { hasText: 'check_photo' }).waitFor();
-  must(page.url().includes('group=desk'), page.url());
+  await becomes(/group=desk/, () => page.url());
 });
 
 await check('an answer that comes late does not replace what was chosen since', async () => {
@@ -161,13 +163,13 @@ await check('a phone shows one of the two, its buttons at the bottom', async () 
   await page.setViewportSize(PHONE);
   await visit(browser, server, '#/inbox');
   await rows().first().waitFor();
-  must(!await open().isVisible(), 'the list alone');
+  await open().waitFor({ state: 'hidden' }); // the list alone
   await rows().first().click();
   const button = open().getByRole('button', { name: 'Done', exact: true });
   await button.waitFor();
+  await page.locator('.inbox-list').waitFor({ state: 'hidden' }); // the task alone
   const box = await button.boundingBox();
   must(box.height >= 44 && box.y + box.height > PHONE.height * 0.7, JSON.stringify(box));
-  must(!await page.locator('.inbox-list').isVisible(), 'the task alone');
   await open().getByRole('button', { name: 'Back to the list' }).click();
   await rows().first().waitFor();
   await page.setViewportSize(DESKTOP);
@@ -186,9 +188,10 @@ await check('failing asks for an error and a reason, and says what happens', asy
   await mustFit(browser, 'failing a task');
   await dialog.getByRole('button', { name: 'Fail it' }).click();
   await until('it failed', async () => (await server.api('/v1/instances/R-1')).status === 'FAILED');
-  const { events } = await server.api('/v1/audit?limit=1');
-  must(events[0].event === 'TaskFailed' && events[0].reason === 'the scan is too dark',
-    JSON.stringify(events[0]));
+  await becomes('TaskFailed: the scan is too dark', async () => {
+    const [{ event, reason }] = (await server.api('/v1/audit?limit=1')).events;
+    return `${event}: ${reason}`;
+  });
 });
 
 await check('what somebody else answers says that it waits no more', async () => {

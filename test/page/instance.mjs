@@ -2,8 +2,9 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { HOSTILE, PHONE, DESKTOP, apply, check, complete, fail, finish, must, mustBeAccessible,
-  mustFit, openBrowser, shot, startServer, take, until, visit } from './_page.mjs';
+import { HOSTILE, PHONE, DESKTOP, apply, becomes, check, complete, fail, finish, must,
+  mustBeAccessible, mustFit, openBrowser, shot, startServer, take, until,
+  visit } from './_page.mjs';
 
 const run = promisify(execFile);
 const server = await startServer();
@@ -69,7 +70,7 @@ await check('the graph lives: a worker\'s answer is seen at once', async () => {
 await check('why it does not move is said', async () => {
   await panel.getByText('Task cook waits for a worker on queue cook_queue').waitFor();
   await panel.getByText('Task pack waits for cook, assign.').waitFor();
-  must(await page.locator('.g-arrow.is-waited').count() === 2, 'arrows of what is waited for');
+  await becomes(2, () => page.locator('.g-arrow.is-waited').count()); // what is waited for
 });
 
 await check('attempts that fail are counted, their errors told', async () => {
@@ -77,25 +78,25 @@ await check('attempts that fail are counted, their errors told', async () => {
   await box('cook').getByText('try 2').waitFor();
   await box('cook').click();
   await panel.getByText('OvenCold').first().waitFor();
-  must((await panel.textContent()).includes(HOSTILE), 'the message is text');
+  await panel.getByText(HOSTILE).first().waitFor(); // the message is text
   await work(id, 'cook_queue', { note: HOSTILE });
   await isStatus('cook', 'COMPLETED');
   await panel.locator('.json', { hasText: 'Output' }).getByText('<script>').waitFor();
-  must(await panel.locator('.attempt-list li').count() === 2, 'both attempts');
+  await becomes(2, () => panel.locator('.attempt-list li').count());
 });
 
 await check('tasks are walked with the keyboard', async () => {
+  const isFocused = (task) => box(task).evaluate((e) => e === document.activeElement);
   await box('cook').focus();
   await page.keyboard.press('ArrowDown');
-  must(await box('assign').evaluate((e) => e === document.activeElement), 'down to assign');
+  await until('down to assign', () => isFocused('assign'));
   await page.keyboard.press('ArrowRight');
-  must(await box('pack').evaluate((e) => e === document.activeElement), 'right to pack');
+  await until('right to pack', () => isFocused('pack'));
   await page.keyboard.press('Enter');
   await panel.getByRole('heading', { name: 'pack' }).waitFor();
-  const label = await box('pack').getAttribute('aria-label');
-  must(/^pack, queue pack_queue, PENDING/.test(label), label);
+  await becomes(/^pack, queue pack_queue, PENDING/, () => box('pack').getAttribute('aria-label'));
   await page.keyboard.press('Escape');
-  must(await page.locator('.graph-box [tabindex="0"]').count() === 1, 'one stop for Tab');
+  await becomes(1, () => page.locator('.graph-box [tabindex="0"]').count()); // one stop for Tab
 });
 
 await check('the graph pans and zooms, and a drag chooses nothing', async () => {
@@ -146,9 +147,8 @@ await check('what a replay would run is shown in the graph before it runs', asyn
   await dialog.getByText('Change its input').click();
   await dialog.getByLabel('Input (JSON)').fill('{"dish": "stew"}');
   await dialog.getByLabel('Reason').fill('too cold');
-  const line = await dialog.locator('.cli code').textContent();
-  must(line === `swm replay ${id} --task cook --input '{"dish": "stew"}' `
-    + '--reason \'too cold\'', line);
+  await becomes(`swm replay ${id} --task cook --input '{"dish": "stew"}' --reason 'too cold'`,
+    () => dialog.locator('.cli code').textContent());
   await mustBeAccessible(browser, 'a dialog');
   await mustFit(browser, 'a dialog');
   await confirm('too cold', 'Replay');
@@ -163,7 +163,7 @@ await check('a stage is replayed as a whole', async () => {
   await page.locator('.preview', { hasText: 'the stage accept' }).waitFor();
   await box('confirm').and(page.locator('.is-marked')).waitFor();
   await page.locator('.preview').getByRole('button', { name: 'Leave it' }).click();
-  must(await page.locator('.is-marked').count() === 0, 'nothing is marked any more');
+  await becomes(0, () => page.locator('.is-marked').count());
 });
 
 await check('generations are compared', async () => {
@@ -187,14 +187,14 @@ await check('the scrub bar shows everything as of an event, and now again', asyn
   await page.keyboard.press('Home');
   await isStatus('confirm', 'SCHEDULED');
   await isStatus('cook', 'PENDING');
-  must(at() === '1', `at=${at()}`);
+  await becomes('1', at);
   await page.getByText('StartWorkflow').first().waitFor();
   await button('The event after').click();
   await isStatus('confirm', 'RUNNING');
-  must(await page.locator('.view-actions').count() === 0, 'the past cannot be acted upon');
+  await becomes(0, () => page.locator('.view-actions').count()); // the past cannot be acted upon
   await page.reload();
   await isStatus('confirm', 'RUNNING');
-  must(at() === '2', 'a reload keeps the moment');
+  await becomes('2', at);
   const before = Number(await bar.getAttribute('max'));
   await work(id, 'pack_queue', {});
   await until('now is farther', async () => Number(await bar.getAttribute('max')) > before);
@@ -278,8 +278,8 @@ await check('pause, resume and cancel say what will happen and keep the reason',
   await page.getByRole('button', { name: 'Cancel…' }).click();
   await dialog.getByText('1 task is out and will be withdrawn').waitFor();
   await dialog.getByLabel('Reason').fill('changed their mind');
-  const line = await dialog.locator('.cli code').textContent();
-  must(line === `swm cancel ${other} --reason 'changed their mind'`, line);
+  await becomes(`swm cancel ${other} --reason 'changed their mind'`,
+    () => dialog.locator('.cli code').textContent());
   await confirm('changed their mind', 'Cancel it');
   await page.locator('h1 ~ .pill', { hasText: 'CANCELLED' }).waitFor();
   await isStatus('confirm', 'CANCELLED');
@@ -322,7 +322,7 @@ await check('data are shown as they are', async () => {
   const other = await start(HOSTILE.slice(0, 60), { dish: HOSTILE });
   await visit(browser, server, `#/instances/${other}?tab=data`);
   await page.locator('.data-tab').getByText('<script>alert(2)</script>').waitFor();
-  must((await page.locator('h1').textContent()) === HOSTILE.slice(0, 60), 'a key is text');
+  await becomes(HOSTILE.slice(0, 60), () => page.locator('h1').textContent());
   await mustBeAccessible(browser, 'data');
   await mustFit(browser, 'data');
 });
@@ -360,8 +360,10 @@ await check('it has no fault of accessibility and fits a narrow window', async (
 await check('on a phone a task opens as a sheet and closes again', async () => {
   await page.setViewportSize(PHONE);
   await visit(browser, server, `#/instances/${id}?task=cook`);
-  const place = await panel.boundingBox();
-  must(place.y + place.height >= PHONE.height - 1 && place.width >= PHONE.width - 1, 'a sheet');
+  await until('a sheet', async () => {
+    const place = await panel.boundingBox();
+    return place.y + place.height >= PHONE.height - 1 && place.width >= PHONE.width - 1;
+  });
   await panel.getByRole('button', { name: 'Close' }).click();
   await panel.getByRole('heading', { name: 'What it waits for' }).waitFor();
   const touch = await page.context().newCDPSession(page);

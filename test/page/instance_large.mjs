@@ -32,6 +32,7 @@ const finished = (k) => ({ event: 'TaskCompleted', instance: id, task: `s0t${k}`
 await check('a graph of 500 tasks is drawn with few elements', async () => {
   await visit(browser, server, `#/instances/${id}`);
   await page.locator('[data-task=s9t49]').waitFor({ state: 'attached' });
+  await page.locator('.graph-box [tabindex="0"]').waitFor({ state: 'attached' });
   const counts = await page.evaluate(() => ({
     tasks: document.querySelectorAll('.g-task').length,
     all: document.querySelectorAll('.graph *').length,
@@ -62,15 +63,15 @@ const endWatch = () => page.evaluate(() => window.endWatch());
 
 await check('panning moves one element and draws nothing', async () => {
   const { x, y, width, height } = await page.locator('.graph-box').boundingBox();
+  const place = () => page.locator('.graph-plane').evaluate((e) => e.style.transform);
+  const before = await place();
   await watch();
   await page.mouse.move(x + width / 2, y + height / 2);
   await page.mouse.down();
   for (let k = 1; k <= 30; k++) await page.mouse.move(x + width / 2 - 8 * k, y + height / 2 + k);
   await page.mouse.up();
-  const seen = await until('it moved', async () => {
-    const moved = await page.locator('.graph-plane').evaluate((e) => e.style.transform);
-    return moved && endWatch();
-  });
+  await until('it moved', async () => await place() !== before);
+  const seen = await endWatch();
   must(seen.moves > 0 && seen.tasks.length === 0 && seen.others === 0, JSON.stringify(seen));
 });
 
@@ -172,8 +173,10 @@ await check('few among many are found', async () => {
   requests.length = 0;
   await visit(browser, server, `#/instances/${long}?tab=events&verdict=duplicate`);
   await page.getByRole('button', { name: `Event ${revision}, ResumeWorkflow` }).waitFor();
-  await until('all were looked at', async () =>
-    askedOf('/events?fields=brief&verdict').length >= 20);
+  for (const steps of [5, 10, 15, 20]) // each of 5,000 events
+    await until(`${steps} steps back`, () =>
+      askedOf('/events?fields=brief&verdict').length >= steps);
+  await page.getByText('Looking before event').waitFor({ state: 'detached' });
   must(await page.locator('.event-name').count() === 1, 'one');
 });
 

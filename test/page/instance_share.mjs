@@ -1,7 +1,7 @@
 // A link shows one instance to who has no key: as a page, in a frame of another site, as a picture.
 import { createServer } from 'node:http';
-import { apply, check, complete, finish, must, mustBeAccessible, mustFit, openBrowser, shot,
-  startServer, take, until } from './_page.mjs';
+import { apply, becomes, check, complete, finish, must, mustBeAccessible, mustFit, openBrowser,
+  shot, startServer, take, until } from './_page.mjs';
 
 const KEY = 'the-admin-key-of-this-test';
 const server = await startServer({ environment: { SWM_ADMIN_KEY: KEY } });
@@ -33,10 +33,9 @@ await check('a link is made in the page', async () => {
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.getByRole('button', { name: 'Share…' }).click();
   const dialog = page.locator('dialog.dialog[open]');
-  must(await dialog.getByLabel('It ends after').inputValue() === '7d', 'a week, unless told');
+  await becomes('7d', () => dialog.getByLabel('It ends after').inputValue());
   await dialog.getByLabel('It ends after').selectOption('1d');
-  const line = await dialog.locator('.cli code').textContent();
-  must(line === `swm share ${id} --expires 1d`, line);
+  await becomes(`swm share ${id} --expires 1d`, () => dialog.locator('.cli code').textContent());
   await dialog.getByRole('button', { name: 'Make the link' }).click();
   await dialog.getByRole('heading', { name: /^Shared until/ }).waitFor();
   [link, frame, picture] = await dialog.locator('.cli code').allTextContents();
@@ -44,7 +43,7 @@ await check('a link is made in the page', async () => {
   await mustFit(owner, 'the links');
   await shot(owner, 'instance-shared-links');
   await dialog.getByRole('button', { name: 'Copy the link to the page' }).click();
-  must(await page.evaluate(() => navigator.clipboard.readText()) === link, 'it is copied');
+  await becomes(link, () => page.evaluate(() => navigator.clipboard.readText()));
   await dialog.getByRole('button', { name: 'Done' }).click();
 });
 

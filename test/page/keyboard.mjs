@@ -1,6 +1,6 @@
 // The main way through the page with keys alone: from the overview to an instance that failed, to
 // what a replay of it would run, to its confirmation; and the focus is never lost.
-import { apply, check, fail, finish, must, openBrowser, startServer, take, until, visit }
+import { apply, becomes, check, fail, finish, must, openBrowser, startServer, take, until, visit }
   from './_page.mjs';
 
 const ORDERS = `
@@ -37,7 +37,7 @@ async function tabTo(name) {
   }
   throw new Error(`${name} is not among the next ${TABS_MAX}`);
 }
-const goesOnAt = (id) => until(`the focus is at ${id}`, async () => (await focused()).id === id);
+const goesOnAt = (id) => becomes(id, async () => (await focused()).id);
 
 await check('from the overview to what failed', async () => {
   await visit(browser, server, '');
@@ -52,6 +52,7 @@ await check('from the overview to what failed', async () => {
 });
 
 await check('what a replay would run is next, then its confirmation', async () => {
+  await page.getByRole('button', { name: /^Replay cook/ }).waitFor();
   await tabTo(/^Replay cook/);
   await press('Enter');
   await until('the preview comes next', async () => (await focused()).name === 'Replay');
@@ -69,11 +70,14 @@ await check('what a replay would run is next, then its confirmation', async () =
 await check('the graph is walked with arrows, and a letter leads to another view', async () => {
   await tabTo(/^cook,/);
   await press('ArrowRight');
-  must(/^pack,/.test((await focused()).name), (await focused()).name);
+  await becomes(/^pack,/, async () => (await focused()).name);
   await press('Enter');
   await until('pack is chosen', () => page.url().includes('task=pack'));
-  await press('g');
-  await press('i');
+  await becomes('#/instances', async () => { // the letter must come soon after the g
+    await press('g');
+    await press('i');
+    return new URL(page.url()).hash;
+  });
   await page.getByRole('heading', { level: 1, name: 'Instances' }).waitFor();
   await goesOnAt('main');
 });

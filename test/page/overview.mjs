@@ -1,5 +1,5 @@
 // The overview: what runs now, how it went, what somebody should look at; live.
-import { apply, check, complete, fail, finish, HOSTILE, must, mustBeAccessible, mustFit,
+import { apply, becomes, check, complete, fail, finish, HOSTILE, must, mustBeAccessible, mustFit,
   openBrowser, restart, shot, startServer, until, visit } from './_page.mjs';
 
 const ORDERS = `
@@ -80,8 +80,8 @@ await check('what is overdue and what is tried again and again is told too', asy
   for (let n = 0; n < 5; n++)
     await fail(server, await take('try_queue', 'S-1'), 'Busy', 'try later');
   await item('S-1').getByText('try_it failed 5 of 50 times and is tried again: Busy').waitFor();
-  const counts = await page.locator('.attention-counts').innerText();
-  must(/1 failed/.test(counts) && /1 overdue/.test(counts) && /1 retrying/.test(counts), counts);
+  for (const count of [/1 failed/, /1 overdue/, /1 retrying/])
+    await becomes(count, () => page.locator('.attention-counts').innerText());
 });
 
 await check('the reason is one click away', async () => {
@@ -100,7 +100,7 @@ await check('what began and ended is drawn and told', async () => {
   await page.locator('.chart-tip').getByText('completed').waitFor();
   await page.getByRole('tab', { name: 'Day' }).click();
   await page.getByRole('group', { name: DAY }).waitFor();
-  must(/window=1d/.test(page.url()), 'the address says which');
+  await becomes(/window=1d/, () => page.url());
   await page.reload();
   await page.getByRole('tab', { name: 'Day', selected: true }).waitFor();
 });
@@ -112,8 +112,7 @@ await check('templates and queues have their numbers', async () => {
     /template=orders&status=FAILED/.test(page.url()));
   await page.goBack();
   const queue = page.getByRole('row').filter({ hasText: 'cook_queue' });
-  await queue.waitFor();
-  must(/cook_queue\s+\d+\s+\d+/.test(await queue.innerText()), await queue.innerText());
+  await becomes(/cook_queue\s+\d+\s+\d+/, () => queue.innerText());
 });
 
 await check('it has no fault of accessibility and fits a narrow window', async () => {

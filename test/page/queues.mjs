@@ -1,6 +1,6 @@
 // The queues: what is in them, live; one queue with its messages; purging what is no task.
-import { apply, check, complete, finish, HOSTILE, must, mustBeAccessible, mustFit, openBrowser,
-  shot, startServer, take, until, visit } from './_page.mjs';
+import { apply, becomes, check, complete, finish, HOSTILE, must, mustBeAccessible, mustFit,
+  openBrowser, shot, startServer, take, until, visit } from './_page.mjs';
 
 const ORDERS = `
 name: orders
@@ -42,16 +42,16 @@ await check('a queue comes with its template, and its numbers move by the feed',
   await apply(server, OTHERS);
   await row('cook_queue').waitFor();
   for (let k = 1; k <= 3; k += 1) await start(`O-${k}`);
-  await until('three wait', async () => await number('cook_queue', 'waiting') === '3');
-  must(/ago|now/.test(await number('cook_queue', 'oldest')), 'the age of the oldest is told');
+  await becomes('3', () => number('cook_queue', 'waiting'));
+  await becomes(/ago|now/, () => number('cook_queue', 'oldest'));
   await row('cook_queue').getByRole('link', { name: 'orders · cook' }).waitFor();
   await row('cook_queue').getByRole('link', { name: 'and 23 more' }).waitFor();
   await complete(server, await take(server, 'cook_queue'));
-  await until('one of the others waits', async () => await number('bake_queue', 'waiting') === '1');
-  must(await number('cook_queue', 'waiting') === '0', 'the rest was received');
-  must(await number('cook_queue', 'in flight') === '2', 'and is in flight');
-  const drawn = await row('cook_queue').locator('.depth').getAttribute('aria-label');
-  must(drawn === '0 waiting, 2 in flight, 0 delayed', drawn);
+  await becomes('1', () => number('bake_queue', 'waiting'));
+  await becomes('0', () => number('cook_queue', 'waiting')); // the rest was received
+  await becomes('2', () => number('cook_queue', 'in flight'));
+  await becomes('0 waiting, 2 in flight, 0 delayed',
+    () => row('cook_queue').locator('.depth').getAttribute('aria-label'));
 });
 
 await check('the order and what is looked for stay in the address', async () => {
@@ -65,8 +65,8 @@ await check('the order and what is looked for stay in the address', async () => 
   await until('only that is left', async () => await page.locator('.queue-name').count() === 1);
   await page.reload();
   await row('cook_queue').waitFor();
-  must(await page.getByLabel('Order').inputValue() === 'depth', 'the order stays');
-  must(await page.locator('.queue-name').count() === 1, 'what is looked for stays');
+  await becomes('depth', () => page.getByLabel('Order').inputValue());
+  await becomes(1, () => page.locator('.queue-name').count());
 });
 
 await check('one queue shows its numbers, its tasks, and messages that nobody loses', async () => {
@@ -76,8 +76,7 @@ await check('one queue shows its numbers, its tasks, and messages that nobody lo
   await visit(browser, server, '#/queues/cook_queue');
   await until('its numbers', async () => await figure('Waiting') === '2'
     && await figure('Delayed') === '1');
-  await page.locator('.served li').nth(24).waitFor();
-  must(await page.locator('.served li').count() === 25, 'all tasks are named');
+  await becomes(25, () => page.locator('.served li').count()); // all tasks are named
   await page.locator('.messages summary', { hasText: 'O-4' }).click();
   await page.locator('.messages pre').filter({ hasText: '"note": "' })
     .filter({ hasText: 'onerror=alert(1)' }).waitFor();
@@ -87,7 +86,7 @@ await check('one queue shows its numbers, its tasks, and messages that nobody lo
   await shot(browser, 'queue');
   await mustBeAccessible(browser, 'queue');
   await mustFit(browser, 'queue');
-  must(await figure('Waiting') === '2', 'looking takes nothing');
+  await becomes('2', () => figure('Waiting')); // looking takes nothing
 });
 
 await check('its messages come by the feed', async () => {
@@ -111,7 +110,7 @@ await check('purging says what it does, and leaves tasks alone', async () => {
   await until('its numbers', async () => await figure('Waiting') === '2'
     && await figure('Delayed') === '0');
   await page.locator('.messages summary', { hasText: 'O-4' }).waitFor();
-  must(await page.locator('.messages summary', { hasText: 'no task' }).count() === 0, 'it is gone');
+  await becomes(0, () => page.locator('.messages summary', { hasText: 'no task' }).count());
 });
 
 await check('the queue of events and one that is none explain themselves', async () => {

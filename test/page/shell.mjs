@@ -1,6 +1,6 @@
 // The frame of the page: navigation, addresses, a lost connection, colours, what it asks for.
-import { check, finish, must, mustBeAccessible, mustFit, openBrowser, restart, shot, startServer,
-  until, visit } from './_page.mjs';
+import { becomes, check, finish, must, mustBeAccessible, mustFit, openBrowser, restart, shot,
+  startServer, until, visit } from './_page.mjs';
 
 const server = await startServer();
 const browser = await openBrowser(server);
@@ -17,11 +17,13 @@ await check('each view has an address that a reload keeps, and back goes back', 
   must(names.length >= 8, `views: ${names}`);
   for (const name of names) {
     await page.locator('.side .nav-link', { hasText: name }).click();
-    const hash = new URL(page.url()).hash;
+    const chosen = page.locator('.side .nav-link[aria-current=page]', { hasText: name });
+    await chosen.waitFor();
+    const hash = new URL(await chosen.evaluate((e) => e.href)).hash;
+    await becomes(hash, () => new URL(page.url()).hash);
     await page.reload();
+    await chosen.waitFor();
     must(new URL(page.url()).hash === hash, `${name} lost its address`);
-    await until(`${name} is chosen`, async () => (await page
-      .locator('.side .nav-link[aria-current=page] span').allTextContents()).includes(name));
     await mustFit(browser, name);
   }
   const before = page.url();
@@ -45,7 +47,7 @@ await check('colours follow the reader', async () => {
   const light = await ground();
   await page.locator('.side [aria-label^="Colours"]').click();
   await page.locator('.side [aria-label^="Colours"]').click();
-  must(await ground() !== light, 'dark is dark');
+  await until('dark is dark', async () => await ground() !== light);
   await page.reload();
   await until('dark stays', async () => await ground() !== light);
   await page.locator('.side [aria-label^="Colours"]').click();

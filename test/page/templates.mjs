@@ -1,6 +1,7 @@
 // Templates in the page: the list, one with its graph, source and versions, two beside one another.
 import {
   apply,
+  becomes,
   check,
   DESKTOP,
   finish,
@@ -58,7 +59,7 @@ await check('it counts instances by status, each a way to them', async () => {
   await server.api(`/v1/instances/${instance}/cancel`, { reason: 'x' });
   await page.getByRole('link', { name: '1 RUNNING' }).waitFor();
   await page.getByRole('link', { name: '1 CANCELLED' }).click();
-  must(hash() === '#/instances?template=order&status=CANCELLED', hash());
+  await becomes('#/instances?template=order&status=CANCELLED', hash);
   await page.goBack();
 });
 
@@ -96,11 +97,10 @@ await check('the list is accessible and fits', async () => {
 
 await check('a template shows its graph, and a task what it is', async () => {
   await visit(browser, server, '#/templates/order');
-  await page.locator('.g-task').first().waitFor();
-  must((await page.locator('.g-task').count()) === 4, 'four tasks');
+  await becomes(4, () => page.locator('.g-task').count());
   await page.getByRole('button', { name: /^cook/ }).click();
   await page.locator('.t-task').getByText('max_attempts 8').waitFor();
-  must(hash() === '#/templates/order?task=cook', hash());
+  await becomes('#/templates/order?task=cook', hash);
   await shot(browser, 'template');
   await mustBeAccessible(browser, 'a template');
   await mustFit(browser, 'a template');
@@ -112,7 +112,7 @@ await check('a template shows its graph, and a task what it is', async () => {
 
 await check('an older version has its own address, graph and source', async () => {
   await page.getByLabel('Version', { exact: true }).selectOption('1');
-  must(hash() === '#/templates/order?version=1', hash());
+  await becomes('#/templates/order?version=1', hash);
   await page.getByRole('button', { name: /^pack/ }).waitFor();
   await page.getByRole('tab', { name: 'Source' }).click();
   await page.getByRole('textbox', { name: 'Source' }).getByText('max_attempts: 5').waitFor();
@@ -129,10 +129,10 @@ await check('versions tell who applied them, when, what for, and their instances
   await mustBeAccessible(browser, 'versions');
   await mustFit(browser, 'versions');
   await row.getByRole('link', { name: '1 RUNNING' }).click();
-  must(hash() === '#/instances?template=order&version=2&status=RUNNING', hash());
+  await becomes('#/instances?template=order&version=2&status=RUNNING', hash);
   await page.goBack();
   await row.getByRole('link', { name: 'What it changed' }).click();
-  must(hash() === '#/templates/order/diff?from=1&to=2', hash());
+  await becomes('#/templates/order/diff?from=1&to=2', hash);
 });
 
 await check('two versions are compared as text, with the words that differ', async () => {
@@ -177,7 +177,7 @@ await check('and as the server tells what has changed', async () => {
   await mustBeAccessible(browser, 'changes');
   await mustFit(browser, 'changes');
   await page.getByRole('button', { name: 'Swap the versions' }).click();
-  must(hash().includes('from=2&to=1'), hash());
+  await becomes(/from=2&to=1/, hash);
   await page.getByLabel('From version').selectOption('1');
   await page.getByText('They mean the same').waitFor();
 });

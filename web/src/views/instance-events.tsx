@@ -97,16 +97,23 @@ function FoundEvents({ model, verdict, task }: { model: Model; verdict: string; 
     return () => stop.current.abort();
   }, [query]);
   const { events, next, isReading, error } = found.value;
+  const isLooking = Boolean(next) && (isReading || events.length < 30);
   useEffect(() => { // pages may be empty: a few among many
-    if (!isReading && next !== null && next !== '' && events.length < 30 && !error) void read();
+    if (isLooking && !isReading && !error) void read();
   }, [isReading, next, events.length]);
   if (error) return <Failure error={error} retry={() => void read()} />;
-  if (events.length === 0) return next === null ? <Empty title="There are no such events" />
-    : <Loading />;
+  const foot = isLooking && (
+    <p class="list-foot quiet" role="status">Looking before event {next}…</p>
+  );
+  if (events.length === 0)
+    return next === null ? <Empty title="There are no such events" /> : <><Loading />{foot}</>;
   return (
-    <VirtualRows rows={events} rowHeight={ROW_PX} keyOf={(e) => String(e.seq)} label="Events"
-      head={<Head />} onEnd={() => void read()}
-      draw={(e) => <Row event={e} seq={e.seq} at={model.at} />} />
+    <>
+      <VirtualRows rows={events} rowHeight={ROW_PX} keyOf={(e) => String(e.seq)} label="Events"
+        head={<Head />} onEnd={() => void read()}
+        draw={(e) => <Row event={e} seq={e.seq} at={model.at} />} />
+      {foot}
+    </>
   );
 }
 
