@@ -19,6 +19,7 @@ from mongo import Replicas  # noqa: E402
 MANY = 3000  # instances, so that a move takes long enough to be killed
 LONG = 4200  # records of one instance: more than are folded from the beginning
 LARGE = "x" * 20000  # stored apart
+MOVE_S = 300  # a move may take that long on a busy machine
 
 TEMPLATE = """
 name: moving
@@ -70,7 +71,7 @@ def serve(store, key=None):
 
 def move(source, target, code=0):
     done = subprocess.run([PROGRAM, "migrate-store", "--from", source, "--to", target, "--json"],
-                          capture_output=True, text=True, timeout=300)
+                          capture_output=True, text=True, timeout=MOVE_S)
     must(done.returncode == code, f"ended with {done.returncode}: {done.stdout}{done.stderr}")
     return json.loads(done.stdout)
 
@@ -273,7 +274,8 @@ def killed_and_begun_again(folder, target, count):
     for at_least in (0, 1, whole // 4, whole // 2, whole - 1):
         process = subprocess.Popen([PROGRAM, "migrate-store", "--from", source, "--to", target],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        until("it has come so far", lambda: process.poll() is not None or count() > at_least)
+        until("it has come so far", lambda: process.poll() is not None or count() > at_least,
+              MOVE_S)
         process.kill()
         said = process.communicate()[1].decode()
         must(process.returncode in (-9, 0), f"it ended with {process.returncode}: {said}")
@@ -316,8 +318,11 @@ def killed_between_folders(folder):
 
 def killed_into_mongo(folder, replicas):
     def count():
-        answer = replicas.primary().command("count", "events", "killed")
-        return answer["n"]
+        """Records, of which a document may hold many."""
+        sizes = [{"$group": {"_id": None, "n": {"$sum": {"$size": "$records"}}}}]
+        answer = replicas.primary().command("aggregate", "events", "killed", pipeline=sizes,
+                                            cursor={})
+        return sum(found["n"] for found in answer["cursor"]["firstBatch"])
 
     killed_and_begun_again(folder, replicas.uri("killed"), count)
 
