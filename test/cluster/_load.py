@@ -298,7 +298,7 @@ def judge(load, may_repeat=False):
     must(len(wanted) == len(ledger.starts), f"{len(ledger.starts)} starts made {len(wanted)}")
     for node in nodes:
         until(f"{node} lists all as COMPLETED", lambda: statuses(node, load.name) ==
-              dict.fromkeys(wanted, "COMPLETED"), 5)
+              dict.fromkeys(wanted, "COMPLETED"))
     known = {}
     for number, instance in enumerate(sorted(wanted)):
         known.update(attempts(instance, records(nodes[number % len(nodes)], instance)))
