@@ -274,15 +274,19 @@ def killed_and_begun_again(folder, target, count):
     for at_least in (0, 1, whole // 4, whole // 2, whole - 1):
         process = subprocess.Popen([PROGRAM, "migrate-store", "--from", source, "--to", target],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        until("it has come so far", lambda: process.poll() is not None or count() > at_least,
-              MOVE_S)
-        process.kill()
+        try:
+            until("it has come so far", lambda: process.poll() is not None or count() > at_least,
+                  MOVE_S)
+        finally:
+            process.kill()
         said = process.communicate()[1].decode()
         must(process.returncode in (-9, 0), f"it ended with {process.returncode}: {said}")
         kills += process.returncode == -9
         if process.returncode == 0:
             break
-        refused(target, f"{folder}/never", "not finished")
+        # One that dies while it looks around is a node of the target for ten seconds.
+        until("it is refused as not finished", lambda: "not finished" in move(
+            target, f"{folder}/never", code=1)["error"]["message"])
         is_not_served(target)
     must(kills > 2, f"{kills} kills came in time")
     if process.returncode != 0:
