@@ -66,26 +66,29 @@ static void run_round(struct lambda *l)
     rest_round(l->engine.rest, l->engine.now_ms);
 }
 
-static void sleep_until_needed(struct lambda *l, int64_t left_ms)
+static void sleep_until_needed(struct lambda *l, int64_t steady_until_ms)
 {
     struct pollfd fds[2] = {{.fd = drivers_wake_fd(l->engine.drivers), .events = POLLIN},
                             {.fd = drivers_queue_fd(l->engine.drivers), .events = POLLIN}};
     int64_t next = engine_next(&l->engine), now_ms = l->engine.now_ms;
     int64_t ms = next <= now_ms ? 0 : next == TIME_NEVER ? SLEEP_MS_MAX : next - now_ms;
-    (void)poll(fds, 2, (int)time_min(time_min(ms, left_ms), SLEEP_MS_MAX));
+    int64_t left_ms = steady_until_ms - read_ms(CLOCK_BOOTTIME);
+    ms = left_ms <= 0 ? 0 : time_min(ms, left_ms);
+    (void)poll(fds, 2, (int)time_min(ms, SLEEP_MS_MAX));
 }
 
-/* Rounds until it holds, or the time is over; by a clock that nobody sets. */
+/* Rounds until it holds, or the time is over; by a clock that nobody sets. What ends with the time
+ * ends in the last round. */
 static bool run_until(struct lambda *l, bool (*holds)(struct lambda *l), int64_t steady_until_ms)
 {
     for (;;) {
+        bool is_over = read_ms(CLOCK_BOOTTIME) >= steady_until_ms;
         run_round(l);
         if (holds(l))
             return true;
-        int64_t left_ms = steady_until_ms - read_ms(CLOCK_BOOTTIME);
-        if (left_ms <= 0)
+        if (is_over)
             return false;
-        sleep_until_needed(l, left_ms);
+        sleep_until_needed(l, steady_until_ms);
     }
 }
 
@@ -131,17 +134,22 @@ static const struct lambda_handler *const handlers[] = {[LAMBDA_RECORDS] = &lamb
                                                         [LAMBDA_TICK] = NULL,
                                                         [LAMBDA_DIRECT] = &lambda_direct};
 
+static int64_t less_margin(int64_t left_ms)
+{
+    int64_t margin_ms = left_ms / 10;
+    if (margin_ms < MARGIN_MS_MIN)
+        margin_ms = MARGIN_MS_MIN;
+    left_ms -= margin_ms > MARGIN_MS_MAX ? MARGIN_MS_MAX : margin_ms;
+    return left_ms > 0 ? left_ms : 0;
+}
+
 /* How long this invocation may work; a part of its time is for saying that it was not enough. */
 static int64_t find_left_ms(const struct lambda_invocation *i)
 {
     int64_t left_ms = i->deadline_ms - read_ms(CLOCK_REALTIME);
     if (left_ms <= 0 || left_ms > LEFT_MS_MAX) /* it has just begun: one of the clocks is wrong */
         left_ms = LEFT_MS_FALLBACK;
-    int64_t margin_ms = left_ms / 10;
-    if (margin_ms < MARGIN_MS_MIN)
-        margin_ms = MARGIN_MS_MIN;
-    left_ms -= margin_ms > MARGIN_MS_MAX ? MARGIN_MS_MAX : margin_ms;
-    return left_ms > 0 ? left_ms : 0;
+    return less_margin(left_ms);
 }
 
 static void read_event(struct lambda_call *c)
@@ -171,7 +179,9 @@ static void work(struct lambda *l, int64_t steady_until_ms)
     struct lambda_call *c = &l->call;
     bool is_read_only = l->handler != NULL && l->handler->visit(c) == FLOW_READS;
     (void)run_until(l, is_fresh, steady_until_ms);
-    c->until_ms = time_add(l->engine.now_ms, steady_until_ms - read_ms(CLOCK_BOOTTIME));
+    /* What waits ends earlier: by the store's clock, which is estimated anew meanwhile. */
+    c->until_ms =
+        time_add(l->engine.now_ms, less_margin(steady_until_ms - read_ms(CLOCK_BOOTTIME)));
     if (l->handler != NULL)
         l->handler->begin(c);
     if (c->error_type != NULL)

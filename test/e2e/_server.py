@@ -10,7 +10,6 @@ import os
 import pathlib
 import resource
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,10 @@ import time
 import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "test" / "servers"))
+
+from ports import free_port  # noqa: E402,F401
+
 PROGRAM = os.environ.get("SWM_PROGRAM", str(ROOT / "build" / "swm"))
 WAIT_S = 30  # how long anything may take on a busy machine before it counts as not happening
 
@@ -65,12 +68,6 @@ def until(what, probe, wait_s=WAIT_S):
         if time.monotonic() > end:
             raise Failed(f"not within {wait_s} s: {what}")
         time.sleep(0.02)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Server:

@@ -123,7 +123,10 @@ class EarlierForm:
         must(self.task("ORDER-8", "check_insurance")["attempt"] == 2, "it was not put back")
         self.send(task_event("TaskFailed", "ORDER-8", "REGISTER", "check_insurance",
                              reason="the insurer does not answer"))
-        task = self.task("ORDER-8", "check_insurance")
+        instance = self.find("ORDER-8")
+        failed = next(e for e in self.server.cli("events", instance) if e["event"] == "TaskFailed")
+        shown = self.server.get(f"/v1/instances/{instance}?at={failed['seq']}")
+        task = task_of(shown, "check_insurance")  # by now it may be tried again
         must(task["status"] == "RETRYING", f"it is {task['status']}")
         must("does not answer" in json.dumps(task), f"the reason is lost: {task}")
         until("it is tried again", lambda: self.task("ORDER-8", "check_insurance")["status"] ==

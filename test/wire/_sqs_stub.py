@@ -14,6 +14,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+WAIT_S = 30  # for a queue that the driver makes
 KEY, SECRET = "AKIDTEST", "a/secret+that/nobody+may/see"
 ACCOUNT = "123456789012"
 SKEW_MAX_S = 15 * 60
@@ -149,6 +150,7 @@ class Stub:
 
     def put(self, name, body, **more):
         with self.lock:
+            self.lock.wait_for(lambda: name in self.queues, WAIT_S)
             if not isinstance(body, str):
                 body = json.dumps(body)
             m = self.queues[name].send({"MessageBody": body, **more})
@@ -254,6 +256,7 @@ class Stub:
 
     def do_CreateQueue(self, request):
         self.queues[request["QueueName"]] = Queue(request["QueueName"], request["Attributes"])
+        self.lock.notify_all()
         return self.address(request["QueueName"])
 
     def do_DeleteQueue(self, request):

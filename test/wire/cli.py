@@ -584,23 +584,33 @@ class Demo:
     def __init__(self, data):
         self.process = subprocess.Popen(
             [PROGRAM, "demo", "--data", data, "--listen", "127.0.0.1:0", "--fast", "--json"],
-            env=environment(None), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            env=environment(None), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.said = b""
         ready = self.until("ready")
         self.pid, self.port = ready["pid"], int(ready["url"].rpartition(":")[2])
 
     def until(self, *what):
         """The next line that says one of these."""
         while True:
-            readable, _, _ = select.select([self.process.stdout], [], [], PATIENCE_S)
-            line = self.process.stdout.readline() if readable else ""
-            if not line:
+            line, end, rest = self.said.partition(b"\n")
+            if end:
+                self.said = rest
+                said = json.loads(line)
+                if said["what"] in what:
+                    return said
+            elif not self.read():
                 raise RuntimeError(f"the demo never said {what}")
-            said = json.loads(line)
-            if said["what"] in what:
-                return said
+
+    def read(self):
+        readable, _, _ = select.select([self.process.stdout], [], [], PATIENCE_S)
+        piece = os.read(self.process.stdout.fileno(), 65536) if readable else b""
+        self.said += piece
+        return piece
 
     def end(self, which):
         self.process.send_signal(which)
+        while self.read():
+            pass  # it is never kept waiting for a reader
         self.process.stdout.close()
         return self.process.wait(PATIENCE_S)
 

@@ -39,7 +39,8 @@ def start(server, order, **more):
 
 
 def take(server, queue, order):
-    messages = server.post(f"/v1/queues/{queue}/receive", {"max": 10}).json["messages"]
+    messages = server.post(f"/v1/queues/{queue}/receive",
+                           {"max": 10, "wait_seconds": 20}).json["messages"]
     return next(m for m in messages if m["key"] == order)
 
 

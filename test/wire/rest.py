@@ -7,11 +7,11 @@ import signal
 import sqlite3
 import tempfile
 
-from _server import FOOD, Server, check, equal, poll, run
+from _server import FOOD, Server, check, equal, poll, read_all, run
 
 
 def take(server, queue, **more):
-    reply = server.post(f"/v1/queues/{queue}/receive", {"max": 10, "wait_seconds": 5, **more})
+    reply = server.post(f"/v1/queues/{queue}/receive", {"max": 10, "wait_seconds": 20, **more})
     return reply.json["messages"]
 
 
@@ -505,7 +505,7 @@ def drain():
                               if q["queue"] == "cook_queue" and q["waiting_receives"] == 1])
         check("a receive waits", waits)
         s.send(signal.SIGTERM)
-        answer = parked.recv(65536)
+        answer = read_all(parked)
         check("a stop answers it", b"200 OK" in answer and b'"messages":[]' in answer, answer)
     equal("and ends with 0", s.stop(None), 0)
 
@@ -545,9 +545,10 @@ def filters():
         equal("a comma of a key is written so", statuses(s, key="B%5C%2C1"), [("B,1", "RUNNING")])
         equal("without it there are two keys", s.get("/v1/instances?key=B,1").code, "invalid")
         equal("a star alone is any key", len(statuses(s, key="*")), 4)
-        began = show(s, ids[2])["started_at"]
+        starts = [show(s, i)["started_at"] for i in ids]
+        began = starts[2]
         equal("times of the start", [k for k, _ in statuses(s, started_until=began, template="food")],
-              ["A-0", "A-1"])
+              [f"A-{n}" for n in range(2) if starts[n] < began])
         equal("one misspelt status is an error", s.get("/v1/instances?status=PAUSED,PAUZED").code,
               "invalid")
         many = ",".join(f"t{n}" for n in range(17))
@@ -613,8 +614,13 @@ def attention():
     with Server(data=s.folder) as t:
         t.is_own = True
         equal("all is the same after a kill",
-              [t.get("/v1/attention").json["items"], t.get("/v1/activity?window=1d").json["buckets"]],
-              [look["items"], day["buckets"]])
+              [t.get("/v1/attention").json["items"], busy(t.get("/v1/activity?window=1d").json)],
+              [look["items"], busy(day)])
+
+
+def busy(activity):
+    """The window moves on with time, what was counted stays where it is."""
+    return [b for b in activity["buckets"] if any(n for k, n in b.items() if k != "at")]
 
 
 run(templates, second_names, kept, life, control, pages, filters, attention, events, waiting, queues, letters, metrics_and_files, backup, restart, drain)

@@ -4,6 +4,7 @@ own front. Events come through a standard queue, and through a FIFO one where th
 
 import json
 import os
+import pathlib
 import socket
 import subprocess
 import sys
@@ -13,6 +14,9 @@ import boto3
 from botocore.config import Config
 
 from _server import FOOD, PATIENCE_S, Server, check, equal, poll, run
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "servers"))
+from ports import free_port  # noqa: E402
 
 KEYS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_SESSION_TOKEN": ""}
 ORDERS = [f"ORDER-{n}" for n in range(6)]
@@ -94,8 +98,7 @@ def whole(kind, base, events, option):
 
 class Moto:
     def __enter__(self):
-        with socket.create_server(("127.0.0.1", 0)) as s:
-            self.port = s.getsockname()[1]
+        self.port = free_port()
         program = os.path.join(os.path.dirname(sys.executable), "moto_server")
         self.process = subprocess.Popen([program, "-H", "127.0.0.1", "-p", str(self.port)],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
