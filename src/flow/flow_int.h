@@ -364,6 +364,7 @@ int64_t attention_at(const struct instance *i, uint32_t task, struct slice *queu
 
 /* rows.c */
 void rows_dirty(struct flow *f, struct entry *e, uint64_t first_pos);
+void rows_put_off(struct flow *f, struct entry *e); /* who waits for rows waits no more for its */
 void rows_round(struct flow *f);
 int64_t rows_next(const struct flow *f);
 bool rows_are_idle(const struct flow *f); /* nothing is left to be written behind */

@@ -90,7 +90,8 @@ static void not_loaded(struct flow *f, struct entry *e, enum err err)
                  err_text(err));
     fail_waiting(f, e, err, &starts);
     e->is_wake_pending = false; /* it was among them */
-    bool may_come = unsent_is_in_doubt(f, e) || (e->must_load && err_is_retryable(err));
+    bool owes = err == ERR_NEWER && (link_is_in(&e->dirty) || link_is_in(&e->unsent));
+    bool may_come = owes || unsent_is_in_doubt(f, e) || (e->must_load && err_is_retryable(err));
     bool is_kept = may_come && f->state != FLOW_CLOSING &&
                    heap_put(&f->wakes, &e->wake, f->now_ms + RELOAD_MS, 0) == ERR_NONE;
     bool is_late = list_first(&e->pending) != NULL || list_first(&e->visits) != NULL;
@@ -227,6 +228,19 @@ static bool must_look_again(const struct flow *f, struct entry *e, const struct 
     return e->is_orphan_sought && !was_sought;
 }
 
+/* What a later version went on with, this node cannot write. It owes its row until that one has
+ * written it: else what it appended would look like what a dead node left. */
+static void leave_to_newer(struct flow *f, struct entry *e, const struct store_request *r)
+{
+    bool is_owed = false;
+    for (uint32_t k = 0; k < r->record_count; k++)
+        is_owed |= is_own(f, r->records[k].node);
+    if (is_owed)
+        rows_put_off(f, e);
+    else
+        list_remove(&f->dirty, &e->dirty);
+}
+
 static void payloads_read(struct flow *f, struct ask *q)
 {
     struct entry *e = q->entry;
@@ -240,6 +254,8 @@ static void payloads_read(struct flow *f, struct ask *q)
     }
     if (err == ERR_NONE)
         err = build(f, e, load, &payloads);
+    if (err == ERR_NEWER)
+        leave_to_newer(f, e, &load->r);
     ask_free(load);
     loaded(f, e, err);
 }
@@ -268,6 +284,8 @@ static void load_read(struct flow *f, struct ask *q)
     }
     if (err == ERR_NONE)
         err = refs.count > 0 ? ERR_MEMORY : build(f, e, q, &none);
+    if (err == ERR_NEWER)
+        leave_to_newer(f, e, &q->r);
     loaded(f, e, err);
 }
 

@@ -24,6 +24,15 @@ void rows_dirty(struct flow *f, struct entry *e, uint64_t first_pos)
     list_append(&f->dirty, &e->dirty);
 }
 
+void rows_put_off(struct flow *f, struct entry *e)
+{
+    if (!link_is_in(&e->dirty))
+        return;
+    uint64_t pos = e->first_dirty_pos;
+    list_remove(&f->dirty, &e->dirty);
+    rows_dirty(f, e, pos);
+}
+
 /* Only a task that is on its way has entries beside the row. */
 static bool may_have_entries(const struct instance *i, uint32_t task)
 {
@@ -256,6 +265,15 @@ static bool fill_rows(struct flow *f, struct ask *q)
     return true;
 }
 
+/* All that are dirty wait to be tried again. */
+static bool are_broken(const struct flow *f)
+{
+    for (struct link *k = list_first(&f->dirty); k != NULL; k = list_after(&f->dirty, k))
+        if (LINK_OWNER(k, struct entry, dirty)->state != ENTRY_BROKEN)
+            return false;
+    return true;
+}
+
 static void flush_rows(struct flow *f)
 {
     if (f->is_flushing || !is_flush_due(f))
@@ -264,7 +282,8 @@ static void flush_rows(struct flow *f)
     struct ask *q = ask_new(f, STORE_ROWS, rows_written);
     bool is_filled = q != NULL && fill_rows(f, q);
     if (!is_filled || (q->r.row_count == 0 && is_any_dirty)) {
-        f->flush_after_ms = f->now_ms + (is_filled ? FLUSH_AGAIN_MS : FLUSH_RETRY_MS);
+        bool is_soon = is_filled && !are_broken(f);
+        f->flush_after_ms = f->now_ms + (is_soon ? FLUSH_AGAIN_MS : FLUSH_RETRY_MS);
         if (q != NULL)
             ask_free(q);
         return;

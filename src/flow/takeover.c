@@ -110,7 +110,7 @@ static void work_on_takeover(struct flow *f, struct takeover *t)
     if (t->is_page_asked || t->is_dropping || t->loading > 0)
         return;
     if (t->is_failed && (!t->is_flush_asked || t->is_written)) {
-        *t = (struct takeover){0}; /* begun again, but not at once */
+        t->is_active = false; /* begun again, but not at once */
         f->cluster->take_over_at_ms = f->now_ms + NODE_BEAT_MS;
     } else if (!t->is_read) {
         read_page(f, t);
@@ -129,21 +129,38 @@ static bool is_ours_to_replace(const struct flow *f, const struct peer *p)
            p->node.id.len <= sizeof f->cluster->takeover.id;
 }
 
+/* The first one, or the next after the one that was tried last: what a later version wrote, this
+ * node cannot finish, and it must not hold up the others. */
+static const struct peer *find_dead(const struct flow *f)
+{
+    const struct cluster *c = f->cluster;
+    struct slice last = {c->takeover.id, c->takeover.id_len};
+    const struct peer *first = NULL;
+    bool is_after = false;
+    for (uint32_t k = 0; k < c->peer_count; k++) {
+        const struct peer *p = &c->peers[k];
+        bool is_ours = is_ours_to_replace(f, p);
+        if (is_ours && is_after)
+            return p;
+        if (is_ours && first == NULL)
+            first = p;
+        is_after |= slice_eq(p->node.id, last);
+    }
+    return first;
+}
+
 static void look_for_dead(struct flow *f)
 {
-    struct cluster *c = f->cluster;
-    for (uint32_t k = 0; k < c->peer_count && !c->takeover.is_active; k++) {
-        const struct peer *p = &c->peers[k];
-        if (!is_ours_to_replace(f, p))
-            continue;
-        struct takeover *t = &c->takeover;
-        *t = (struct takeover){.is_active = true, .id_len = p->node.id.len};
-        memcpy(t->id, p->node.id.at, p->node.id.len);
-        t->seen_at_ms = p->node.seen_at_ms;
-        t->from_pos = (p->sent_pos > p->folded_pos ? p->sent_pos : p->folded_pos) + 1;
-        t->folded_pos = p->folded_pos;
-        log_line(LOG_WARN, "flow", "finishing the work of node %.*s", SLICE_ARG(p->node.id));
-    }
+    const struct peer *p = find_dead(f);
+    if (p == NULL)
+        return;
+    struct takeover *t = &f->cluster->takeover;
+    *t = (struct takeover){.is_active = true, .id_len = p->node.id.len};
+    memcpy(t->id, p->node.id.at, p->node.id.len);
+    t->seen_at_ms = p->node.seen_at_ms;
+    t->from_pos = (p->sent_pos > p->folded_pos ? p->sent_pos : p->folded_pos) + 1;
+    t->folded_pos = p->folded_pos;
+    log_line(LOG_WARN, "flow", "finishing the work of node %.*s", SLICE_ARG(p->node.id));
 }
 
 bool takeover_is_over(const struct flow *f)

@@ -289,6 +289,48 @@ static enum err fail_at(struct node *n, struct slice instance)
     return err;
 }
 
+TEST(a_node_that_nobody_can_finish_holds_up_no_other)
+{
+    nodes_open();
+    struct node *newer = &nodes.of[1], *c = nodes_begin(2, "c");
+    newer->is_newer = true;
+    (void)node_start(newer, "K");
+    c->is_queue_lost = true;
+    (void)node_start(c, "L");
+    CHECK_INT(nodes_count_sent("a"), 1);
+    node_die(newer);
+    node_die(c);
+    nodes_wait(20000);
+    CHECK_INT(nodes_count_sent("a"), 2);
+    nodes_close();
+}
+
+/* It cannot write the row that it owes: it stays until the newer one has, so that nobody takes what
+ * it sent for unsent. */
+TEST(an_older_node_leaves_once_a_newer_one_has_written_what_it_owes)
+{
+    nodes_open();
+    struct node *old = &nodes.of[0], *newer = &nodes.of[1];
+    newer->is_newer = true;
+    struct slice id = node_start(old, "K");
+    CHECK(node_answer(newer, EVENT_COMPLETED, id, "a") == VERDICT_APPLIED);
+    CHECK_INT(fail_at(old, id), ERR_NEWER);
+    newer->is_stopped = true;
+    flow_drain(old->flow);
+    nodes_wait(1000);
+    CHECK(!flow_is_idle(old->flow));
+    newer->is_stopped = false;
+    nodes_wait(ROW_LAZY_MS + 1500);
+    CHECK(flow_is_idle(old->flow));
+    node_die(old);
+    struct node *next = nodes_begin_with(2, "c", &nodes_outside, "one");
+    next->is_newer = true;
+    nodes_wait(5000);
+    CHECK(node_answer(next, EVENT_COMPLETED, id, "b") == VERDICT_APPLIED);
+    CHECK(nodes_count_sent("a") == 1 && nodes_count_sent("b") == 1);
+    nodes_close();
+}
+
 TEST(what_a_newer_version_wrote_is_left_to_nodes_that_know_it)
 {
     nodes_open();
