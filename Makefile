@@ -3,6 +3,7 @@
 #   build/swm       the program: gcc -O2, link-time optimisation, hardened; its symbols in build/swm.debug
 #   build/release   its objects; build/sim is linked from them without link-time optimisation
 #   build/san       gcc with ASan and UBSan: unit, table, contract, torture and a checked swm
+#   build/next      the program as a later version may be: it writes what this one does not know
 #   build/clang     a second compiler's warnings, and plain objects for the purity check
 #   build/lambda    the program for AWS Lambda, linked with no library of the system, for both
 #                   architectures, and the libraries it is made of
@@ -48,6 +49,7 @@ UNIT := $(call program_of,build/san,unit)
 TABLE := $(call program_of,build/san,table)
 CONTRACT := $(call program_of,build/san,contract)
 SIM := $(call program_of,build,sim)
+NEXT := build/next/swm
 FUZZ := $(FUZZERS:%=build/fuzz/%)
 
 # --- how it is compiled --------------------------------------------------------------------------
@@ -91,7 +93,7 @@ build/fuzz/obj/%.o: %.c
 # One word and the target, or with V=1 the whole command.
 told = $(if $(V),,@printf '%-8s %s\n' '$(1)' '$@';) $(2)
 
--include $(shell find build/release build/san build/clang build/fuzz/obj build/lambda/*/obj \
+-include $(shell find build/release build/san build/next build/clang build/fuzz/obj build/lambda/*/obj \
 	-name '*.d' 2>/dev/null)
 
 # --- generated sources ---------------------------------------------------------------------------
@@ -150,6 +152,16 @@ build/san/$(1): $(call test_objects,build/san,$(1)) build/san/libswm.a
 	$$(call told,link,$$(CC) $$(SANITIZE) -g $$^ $$(LIBS) -o $$@)
 endef
 $(foreach name,unit table contract torture,$(eval $(call test_rule,$(name))))
+
+# Of all that goes in, only what writes and reads the format of records is not the same.
+NEXT_SRC := src/core/record.c src/core/state.c
+build/next/%.o: %.c
+	@mkdir -p $(@D)
+	$(call told,cc next,$(CC) $(COMMON) $(HARDENED) -DRECORD_FORMAT=2 -c $< -o $@)
+
+build/next/swm: $(call objects,build/next,$(NEXT_SRC)) $(call objects,build/release,$(MAIN)) \
+		build/release/libswm.a
+	$(call told,link,$(CC) -O2 -g -fno-lto $(RELEASE_LINK) $^ $(LIBS) -o $@)
 
 build/sim: $(call test_objects,build/release,sim) build/release/libswm.a
 	$(call told,link,$(CC) -O2 -g -fno-lto $(RELEASE_LINK) $^ $(LIBS) -o $@)
@@ -265,7 +277,7 @@ test:
 	@tools/deps.sh test
 	@$(MAKE) test-after-deps
 
-test-after-deps: $(CHECK_NEEDS) $(SIM) $(LAMBDA_ZIPS)
+test-after-deps: $(CHECK_NEEDS) $(SIM) $(NEXT) $(LAMBDA_ZIPS)
 	@tools/run-tests.sh $(CHECK_RUNS) $(BESIDE_RUNS) $(PAGE_RUNS) $(CLUSTER_RUNS) $(LAMBDA_RUNS)
 
 #? make sim        the simulator for two minutes; SEED=n runs one seed and tells all, SEEDS=n runs n
@@ -305,7 +317,7 @@ cluster:
 	@tools/deps.sh test
 	@$(MAKE) cluster-after-deps
 
-cluster-after-deps: build
+cluster-after-deps: build $(NEXT)
 	@tools/run-tests.sh $(CLUSTER_RUNS)
 
 #? make functions  the program in AWS Lambda: doubles of AWS, a real database, frozen and killed

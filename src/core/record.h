@@ -15,7 +15,9 @@
 
 #include "core/step.h"
 
+#ifndef RECORD_FORMAT /* build/next has the one after it */
 #define RECORD_FORMAT 1
+#endif
 
 struct payload {
     uint8_t digest[SHA256_BYTES];

@@ -176,6 +176,11 @@ class Cluster:
             until(f"{node} is ready", node.is_ready)
         until("all see all", lambda: all(len(alive(n)) == len(self.nodes) for n in self.nodes))
 
+    def come_back(self, node):
+        node.spawn()
+        until(f"{node} is ready", node.is_ready)
+        until("all are seen", lambda: len(alive(node)) == len(self.running()))
+
     def check(self, cases, name, work, *args):
         """Runs one case, from a whole cluster."""
         cases.check(name, self.run, work, *args)
@@ -190,6 +195,10 @@ class Cluster:
 
     def running(self):
         return [node for node in self.nodes if node.is_running()]
+
+    def silences(self):
+        """How often a node has found another one silent."""
+        return sum(node.output().count(" is silent\n") for node in self.nodes)
 
     def count_records(self):
         """What lies in the database: of instances and of no instance."""

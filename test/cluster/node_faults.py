@@ -24,7 +24,7 @@ def killed_in_turn(cluster):
             load.finished_more(10)
             node.kill()
             load.finished_more(10)
-            come_back(cluster, node)
+            cluster.come_back(node)
         load.drain()
         judge(load, may_repeat=True)
 
@@ -88,7 +88,7 @@ def rolling_restart(cluster):
             others = [n for n in cluster.nodes if n is not node]
             until("the others know it", lambda: all(len(nodes_of(n)) == 2 for n in others))
             load.finished_more(10)
-            come_back(cluster, node)
+            cluster.come_back(node)
         load.drain()
         judge(load)
 
@@ -112,12 +112,6 @@ def odd_one_is_refused(cluster, queue, said):
 def stored_nodes(cluster):
     answer = cluster.primary().command("find", "nodes", database=cluster.database)
     return [n["_id"] for n in answer["cursor"]["firstBatch"]]
-
-
-def come_back(cluster, node):
-    node.spawn()
-    until(f"{node} is ready", node.is_ready)
-    until("all are seen", lambda: len(alive(cluster.nodes[0])) == len(cluster.nodes))
 
 
 def main():

@@ -74,6 +74,7 @@ class Server:
     """A server process on a port and a data folder of its own. May be started many times."""
 
     def __init__(self, data=None, port=None, limits=None, options=(), env=None):
+        self.program = PROGRAM
         self.own = None if data else tempfile.mkdtemp(prefix="swm-e2e-")
         self.data = data or os.path.join(self.own, "data")
         self.port = port or free_port()
@@ -98,7 +99,7 @@ class Server:
                 resource.setrlimit(number, (value, value))
 
         self.process = subprocess.Popen(
-            [PROGRAM, "serve", "--data", self.data, "--listen", self.address, *self.options],
+            [self.program, "serve", "--data", self.data, "--listen", self.address, *self.options],
             env={**os.environ, **self.env},
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
             preexec_fn=before if self.limits else None, close_fds=True)

@@ -21,6 +21,9 @@ class Lambda:
     def running(self):
         return self.nodes
 
+    def silences(self):
+        return 0  # whoever is killed is silent, and told so by nobody
+
 
 class Peril:
     """Kills some of the sandboxes that work, a random moment after they began."""
