@@ -231,10 +231,11 @@ SIM_SECONDS := 120
 SIM_RUN := $(if $(SIM),"$(SIM) --seconds $(SIM_SECONDS)")
 MONGO_RUNS = $(call scripts,contract)
 KILL := test/e2e/kill.py
+MOVE := test/e2e/migrate_store.py
 E2E_RUNS = $(call scripts,e2e)
 # The simulator keeps one processor busy, the others mostly wait; who is killed has both to himself.
-BESIDE_RUNS = $(patsubst "%,"&%,$(SIM_RUN) $(MONGO_RUNS)) $(TABLE_RUN) $(PACKAGE_RUNS) \
-	$(call scripts,e2e,$(KILL)) wait "$(PYTHON) $(KILL)"
+BESIDE_RUNS = $(patsubst "%,"&%,$(SIM_RUN) $(MONGO_RUNS) "$(PYTHON) $(MOVE)") $(TABLE_RUN) \
+	$(PACKAGE_RUNS) $(call scripts,e2e,$(KILL) $(MOVE)) wait "$(PYTHON) $(KILL)"
 # All of the page's tests over MongoDB, which is one program, beside those over SQLite.
 PAGE_RUNS = $(patsubst "$(PYTHON),"&$(PYTHON),$(call scripts,page)) wait
 CLUSTER_RUNS = $(call scripts,cluster)

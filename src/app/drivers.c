@@ -425,7 +425,8 @@ bool drivers_is_idle(const struct drivers *d)
 
 void drivers_close_store(struct drivers *d)
 {
-    d->store->ops->close(d->store);
+    if (d->store != NULL)
+        d->store->ops->close(d->store);
     d->store = NULL;
 }
 

@@ -69,7 +69,7 @@ bool drivers_is_settled(const struct drivers *d);
 void drivers_drain(struct drivers *d);         /* receives that wait are answered empty */
 bool drivers_is_idle(const struct drivers *d); /* draining: what was offered is out */
 /* First the store, which finishes what it has; then, after the engine, the rest. */
-void drivers_close_store(struct drivers *d);
+void drivers_close_store(struct drivers *d); /* nothing when it is closed */
 void drivers_close(struct drivers *d);
 
 #endif

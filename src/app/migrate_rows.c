@@ -12,6 +12,7 @@
 
 #define LOADS 32 /* instances that are folded at once */
 #define MIXED_QUEUE "moved"
+#define PATIENCE_MS 20000 /* with a target that does not answer; the move can be begun again */
 
 struct engine {
     struct migrate *m;
@@ -99,6 +100,16 @@ static void round_of(struct engine *e)
     flow_round(e->flow, now_of(e));
 }
 
+static bool is_before(int64_t end_ms)
+{
+    return cli_now_ms() < end_ms;
+}
+
+static enum err no_answer(struct migrate *m)
+{
+    return migrate_fail(m, ERR_STORE, "%s does not answer", m->to_place);
+}
+
 static enum err start(struct engine *e)
 {
     struct migrate *m = e->m;
@@ -117,19 +128,27 @@ static enum err start(struct engine *e)
     if (err != ERR_NONE)
         return err;
     flow_start(e->flow, now_of(e));
-    while (!flow_is_ready(e->flow) && flow_start_error(e->flow) == ERR_NONE)
+    int64_t end_ms = cli_now_ms() + PATIENCE_MS;
+    while (!flow_is_ready(e->flow) && flow_start_error(e->flow) == ERR_NONE && is_before(end_ms))
         round_of(e);
-    return flow_start_error(e->flow);
+    err = flow_start_error(e->flow);
+    return err == ERR_NONE && !flow_is_ready(e->flow) ? no_answer(m) : err;
 }
 
-static void stop(struct engine *e)
+/* False: the target did not hear of it. */
+static bool stop(struct engine *e)
 {
     if (e->flow == NULL)
-        return;
+        return true;
+    int64_t end_ms = flow_is_ready(e->flow) ? cli_now_ms() + PATIENCE_MS : 0;
     flow_drain(e->flow);
-    while (flow_is_ready(e->flow) || !flow_is_idle(e->flow))
+    while ((flow_is_ready(e->flow) || !flow_is_idle(e->flow)) && is_before(end_ms))
         round_of(e);
+    bool is_left = !flow_is_ready(e->flow) && flow_is_idle(e->flow);
+    if (!is_left)
+        drivers_close_store(e->m->to); /* it has questions of the engine's under way */
     flow_close(e->flow);
+    return is_left;
 }
 
 /* --- folding --- */
@@ -266,6 +285,6 @@ enum err migrate_rows(struct migrate *m)
         err = fold_all(&e);
     if (err == ERR_NONE)
         err = verify(&e);
-    stop(&e);
-    return err;
+    bool is_left = stop(&e);
+    return err == ERR_NONE && !is_left ? no_answer(m) : err;
 }

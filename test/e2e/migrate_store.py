@@ -331,6 +331,27 @@ def killed_into_mongo(folder, replicas):
     killed_and_begun_again(folder, replicas.uri("killed"), count)
 
 
+def target_goes_away(folder, replicas):
+    """While rows are made of the records: it says so and ends, and goes on when it is begun again."""
+    source, target = f"{folder}/many", replicas.uri("away")
+    process = subprocess.Popen([PROGRAM, "migrate-store", "--from", source, "--to", target],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        until("a row is there", lambda: process.poll() is not None or replicas.primary().command(
+            "find", "instances", "away", limit=1)["cursor"]["firstBatch"], MOVE_S)
+        replicas.members[0].kill()
+        said = process.communicate(timeout=MOVE_S)[1].decode()
+    finally:
+        process.kill()
+        if not replicas.members[0].is_running():
+            replicas.members[0].start()
+    must(process.returncode == 1 and ("cannot be reached" in said or "does not answer" in said),
+         f"it ended with {process.returncode}: {said[-600:]}")
+    until("the database is back", replicas.primary)
+    done = move(source, target)
+    must(done["resumed"] and done["instances"] == MANY + 1, done)
+
+
 def another_source_is_refused(world, folder):
     """What one source has begun another one does not end."""
     target = f"{folder}/half"
@@ -364,6 +385,7 @@ def main():
             cases.check("another source is refused", another_source_is_refused, world, folder)
         cases.check("killed and begun again, between folders", killed_between_folders, folder)
         cases.check("killed and begun again, into MongoDB", killed_into_mongo, folder, replicas)
+        cases.check("a target that goes away ends the move", target_goes_away, folder, replicas)
     shutil.rmtree(folder, ignore_errors=True)
     cases.finish()
 

@@ -113,7 +113,7 @@ def handshakes(package, emulator, rig, authority):
     sandbox.put("etc/pki/tls/certs/ca-bundle.crt", authority)
     with RuntimeApi() as api, Threads(("127.0.0.1", 0), Quiet) as server:
         server.tls = rig.tls
-        store = f"mongodb://{HOST}:{server.port}/x?tls=true&serverSelectionTimeoutMS=500"
+        store = f"mongodb://{HOST}:{server.port}/x?tls=true&serverSelectionTimeoutMS=3000"
         try:
             sandbox.start(rig.environment(api, SWM_STORE=store))
             _, path, answer = api.wait(api.answers, sandbox)
