@@ -72,6 +72,14 @@ def sqs_client(url):
         config=botocore.config.Config(retries={"max_attempts": 0}, read_timeout=10))
 
 
+def find_queue(sqs, name):
+    """The queue's address, or None where nobody has made it yet."""
+    try:
+        return sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    except sqs.exceptions.QueueDoesNotExist:
+        return None
+
+
 class Node(Server):
     """A node, behind its own proxies to the members of the replica set and to the SQS server."""
 
@@ -202,10 +210,7 @@ class Cluster:
 
     def count_records(self):
         """What lies in the database: of instances and of no instance."""
-        stages = [{"$group": {"_id": None, "n": {"$sum": {"$size": "$records"}}}}]
-        answer = self.primary().command("aggregate", "events", database=self.database,
-                                        pipeline=stages, cursor={})
-        return answer["cursor"]["firstBatch"][0]["n"]
+        return self.replicas.count_records(self.database)
 
     def primary(self):
         return until("there is a primary", self.replicas.primary)

@@ -26,7 +26,7 @@ import time
 
 import botocore.exceptions
 
-from _cluster import Failed, must, sqs_client, until
+from _cluster import Failed, find_queue, must, sqs_client, until
 from _server import ask
 
 SEED = int(os.environ.get("SWM_SEED", str(time.time_ns() % 1000000)))
@@ -204,10 +204,11 @@ class Load:
     def url_of(self, sqs, queue):
         """The nodes make their queues when they first need them."""
         while not self.no_work.is_set():
-            try:
-                return sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-            except sqs.exceptions.QueueDoesNotExist:
-                self.no_work.wait(0.1)
+            url = find_queue(sqs, queue)
+            if url:
+                return url
+            self.no_work.wait(0.1)
+        return None
 
     def event_of(self, message):
         """The same whoever does the task: which first attempts fail is in the instance's name."""

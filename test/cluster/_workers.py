@@ -3,7 +3,7 @@
 import json
 import threading
 
-from _cluster import sqs_client
+from _cluster import find_queue, sqs_client
 
 import _food_order as food
 from _server import must, until
@@ -38,7 +38,7 @@ class Workers:
 
     def work(self, sqs, queue):
         url = sqs.create_queue(QueueName=queue)["QueueUrl"]
-        events = until("the events queue is made", lambda: url_of(sqs, self.sqs.events))
+        events = until("the events queue is made", lambda: find_queue(sqs, self.sqs.events))
         while not self.stopped.is_set():
             got = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
             for m in got.get("Messages", []):
@@ -46,11 +46,3 @@ class Workers:
                 self.taken.add(message)
                 sqs.send_message(QueueUrl=events, MessageBody=json.dumps(food.answer_to(message)))
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=m["ReceiptHandle"])
-
-
-def url_of(sqs, queue):
-    """The queue's address, or None where nobody has made it yet."""
-    try:
-        return sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-    except sqs.exceptions.QueueDoesNotExist:
-        return None

@@ -2,7 +2,7 @@
 
 import json
 
-from _cluster import Cluster, OwnSqs, Replicas, must, sqs_client, until
+from _cluster import Cluster, OwnSqs, Replicas, find_queue, must, sqs_client, until
 from _load import Load, judge, verify_all
 from _server import ROOT, Cases
 
@@ -35,7 +35,7 @@ def gone_again(cluster):
     status, answer = older.ask("POST", "/v1/tasks/complete", {"instance": waits, "task": "cook"})
     must(status == 503 and answer["error"]["code"] == "newer_format", f"it answered {status}: {answer}")
     sqs = sqs_client(cluster.sqs.url)
-    events = sqs.get_queue_url(QueueName=cluster.sqs.events)["QueueUrl"]
+    events = find_queue(sqs, cluster.sqs.events)
     sqs.send_message(QueueUrl=events, MessageBody=json.dumps(done))
     goes_on = older.post("/v1/instances", start_of("of the older"))["instance"]
     sqs.send_message(QueueUrl=events, MessageBody=json.dumps({**done, "instance": goes_on}))

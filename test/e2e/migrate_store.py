@@ -321,14 +321,7 @@ def killed_between_folders(folder):
 
 
 def killed_into_mongo(folder, replicas):
-    def count():
-        """Records, of which a document may hold many."""
-        sizes = [{"$group": {"_id": None, "n": {"$sum": {"$size": "$records"}}}}]
-        answer = replicas.primary().command("aggregate", "events", "killed", pipeline=sizes,
-                                            cursor={})
-        return sum(found["n"] for found in answer["cursor"]["firstBatch"])
-
-    killed_and_begun_again(folder, replicas.uri("killed"), count)
+    killed_and_begun_again(folder, replicas.uri("killed"), lambda: replicas.count_records("killed"))
 
 
 def target_goes_away(folder, replicas):

@@ -145,6 +145,13 @@ class Replicas:
         """The member that is primary now, or None. One that hangs is none."""
         return next((m for m in self.members if is_awake(m) and m.is_primary()), None)
 
+    def count_records(self, database):
+        """All of swm's records there, of which a document may hold many."""
+        stages = [{"$group": {"_id": None, "n": {"$sum": {"$size": "$records"}}}}]
+        primary = wait("there is a primary", self.primary)
+        answer = primary.command("aggregate", "events", database, pipeline=stages, cursor={})
+        return sum(found["n"] for found in answer["cursor"]["firstBatch"])
+
     def step_down(self, seconds=5):
         """The primary gives its office up, at once and whatever is in flight."""
         primary = wait("there is a primary", self.primary)
