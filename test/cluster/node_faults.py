@@ -5,7 +5,7 @@ from _cluster import Cluster, OwnSqs, Replicas, WAIT_S, alive, must, nodes_of, u
 from _load import Load, judge, lateness_s, verify_all
 from _server import Cases
 
-LATE_MAX_S = 15  # silence of 2 s, a look around every half second, and a very busy machine
+LATE_MAX_S = 4  # silence of 2 s, a look around every half second, and a busy machine
 
 
 def killed_under_load(cluster):
