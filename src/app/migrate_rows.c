@@ -142,9 +142,9 @@ static bool stop(struct engine *e)
         return true;
     int64_t end_ms = flow_is_ready(e->flow) ? cli_now_ms() + PATIENCE_MS : 0;
     flow_drain(e->flow);
-    while ((flow_is_ready(e->flow) || !flow_is_idle(e->flow)) && is_before(end_ms))
+    while (!flow_is_idle(e->flow) && is_before(end_ms))
         round_of(e);
-    bool is_left = !flow_is_ready(e->flow) && flow_is_idle(e->flow);
+    bool is_left = flow_is_idle(e->flow);
     if (!is_left)
         drivers_close_store(e->m->to); /* it has questions of the engine's under way */
     flow_close(e->flow);
