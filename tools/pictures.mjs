@@ -2,10 +2,9 @@
 // view wide and narrow. `make pictures` runs it; FOLDER as an argument puts them elsewhere.
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DESKTOP, PHONE, openBrowser, until } from '../test/page/_page.mjs';
+import { DESKTOP, PHONE, freePort, openBrowser, until } from '../test/page/_page.mjs';
 
 const folder = process.argv[2] ?? 'docs/pictures';
 const ORDERS = 12; // that are completed before the first picture
@@ -29,14 +28,6 @@ stages:
       - {name: pay_back, queue: pay_back_queue, retry: {max_attempts: 2, delay: 1s},
          business_status: PAID BACK}
 `;
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function startDemo() {
   const data = await mkdtemp(join(tmpdir(), 'swm-pictures-'));

@@ -7,7 +7,7 @@
 //   SWM_SHOTS        a folder: `shot` leaves pictures there
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -68,12 +68,33 @@ export function becomes(wanted, read) {
 
 /* The server */
 
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+const PORTS_FROM = 20000;
+const claims = []; // held as long as this process lives
+
+/** A server that listens there, or null where somebody else does. */
+const listen = (...where) => new Promise((resolve) => {
+  const server = createServer();
+  server.once('error', () => resolve(null));
+  server.listen(...where, () => resolve(server));
+});
+
+/** A port that nobody else is given, as test/servers/ports.py says: it is listened on again after
+ * a restart, so it is none of those that the kernel gives to whoever names none. */
+export async function freePort() {
+  const range = await readFile('/proc/sys/net/ipv4/ip_local_port_range', 'utf8');
+  const count = Number.parseInt(range, 10) - PORTS_FROM;
+  must(count > 0, `the kernel gives all ports from ${PORTS_FROM} on`);
+  for (;;) {
+    const port = PORTS_FROM + Math.floor(Math.random() * count);
+    const claim = await listen(`\0swm-test-port-${port}`);
+    const server = claim && await listen(port, '127.0.0.1');
+    if (server) {
+      await new Promise((resolve) => server.close(resolve));
+      claims.push(claim.unref());
+      return port;
+    }
+    claim?.close();
+  }
 }
 
 const at = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
@@ -220,6 +241,13 @@ export async function visit({ page }, server, hash) {
   await page.goto(`${server.base}/${hash}`);
   await page.locator('.link-live').waitFor({ state: 'attached' });
 }
+
+/** Goes to a view by its letter, which must come soon after the g: where it did not, once more. */
+export const goByLetter = ({ page }, letter, hash) => becomes(hash, async () => {
+  await page.keyboard.press('g');
+  await page.keyboard.press(letter);
+  return new URL(page.url()).hash;
+});
 
 const WHILE_AWAY = new RegExp('^Failed to load resource: (net::ERR_(CONNECTION|INCOMPLETE|EMPTY)'
   + '|the server responded with a status of 503)');

@@ -1,7 +1,7 @@
 // The server about itself, and the keys of the keyboard.
 import { readFile } from 'node:fs/promises';
-import { becomes, check, finish, must, mustBeAccessible, mustFit, openBrowser, shot, startServer,
-  until, visit } from './_page.mjs';
+import { becomes, check, finish, goByLetter, must, mustBeAccessible, mustFit, openBrowser, shot,
+  startServer, until, visit } from './_page.mjs';
 
 const server = await startServer();
 const browser = await openBrowser(server);
@@ -9,12 +9,6 @@ const { page, complaints } = browser;
 const fact = (name) => page.locator('.about-facts div').filter({
   has: page.locator('dt', { hasText: new RegExp(`^${name}$`) }) }).locator('dd').textContent();
 const limits = () => page.locator('.limits tbody tr').count();
-/** The letter must come soon after the g: where it did not, once more. */
-const goTo = (letter, hash) => becomes(hash, async () => {
-  await page.keyboard.press('g');
-  await page.keyboard.press(letter);
-  return new URL(page.url()).hash;
-});
 
 await check('the server tells its version, mode, store, node and limits', async () => {
   await visit(browser, server, '#/about');
@@ -59,11 +53,11 @@ await check('it has no fault of accessibility and fits a narrow window', async (
 await check('g and a letter goes to each view', async () => {
   const letters = { i: '#/instances', b: '#/inbox', t: '#/templates', q: '#/queues', e: '#/events',
     a: '#/audit', k: '#/keys', s: '#/about', o: '#/' };
-  for (const [letter, hash] of Object.entries(letters)) await goTo(letter, hash);
+  for (const [letter, hash] of Object.entries(letters)) await goByLetter(browser, letter, hash);
 });
 
 await check('? shows them, and in a field or a dialog a letter is a letter', async () => {
-  await goTo('q', '#/queues');
+  await goByLetter(browser, 'q', '#/queues');
   await page.keyboard.press('?');
   const dialog = page.getByRole('dialog');
   await dialog.getByText('Search in this view').waitFor();

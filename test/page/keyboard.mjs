@@ -1,7 +1,7 @@
 // The main way through the page with keys alone: from the overview to an instance that failed, to
 // what a replay of it would run, to its confirmation; and the focus is never lost.
-import { apply, becomes, check, fail, finish, must, openBrowser, startServer, take, until, visit }
-  from './_page.mjs';
+import { apply, becomes, check, fail, finish, goByLetter, must, openBrowser, startServer, take,
+  until, visit } from './_page.mjs';
 
 const ORDERS = `
 name: orders
@@ -73,11 +73,7 @@ await check('the graph is walked with arrows, and a letter leads to another view
   await becomes(/^pack,/, async () => (await focused()).name);
   await press('Enter');
   await until('pack is chosen', () => page.url().includes('task=pack'));
-  await becomes('#/instances', async () => { // the letter must come soon after the g
-    await press('g');
-    await press('i');
-    return new URL(page.url()).hash;
-  });
+  await goByLetter(browser, 'i', '#/instances');
   await page.getByRole('heading', { level: 1, name: 'Instances' }).waitFor();
   await goesOnAt('main');
 });
